@@ -1,0 +1,448 @@
+//! Checking a contract's SQL against its declared schema: what does not plan here is refused when a contract is loaded,
+//! not when somebody asks.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ambit_protocol::{
+    CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead, TypedValue,
+};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::catalog::{EmptyCatalogProviderList, TableProvider};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{Column, DFSchema, Result, plan_err};
+use datafusion::datasource::empty::EmptyTable;
+use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::execution::SessionState;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableSource};
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::prelude::SessionConfig;
+use datafusion::scalar::ScalarValue;
+
+use crate::error::{Fault, binding};
+use crate::functions::FunctionSet;
+use crate::gate::plan::{Allowed, Contents, Stage, verify};
+use crate::gate::statement::{Admitted, Bounds, admit};
+use crate::names::{Names, Tables};
+use crate::policy::{Bindings, expression, mask_schema, same_type};
+use crate::template::{CompiledTable, policy_sql};
+use crate::{settings, types};
+
+/// Steps that a reviewed query may have.
+const PLAN_NODES_MAX: u64 = 10_000;
+
+/// A result for every view and item of the request.
+pub(crate) fn check(request: &CheckRequest) -> CheckReport {
+    let mut results = BTreeMap::new();
+    match Checker::new(request) {
+        Err(fault) => {
+            for id in ids(request) {
+                results.insert(id, failed(&fault));
+            }
+        }
+        Ok(checker) => {
+            for (name, view) in &request.views {
+                let found = checker.query(&view.sql, &BTreeMap::new(), Some(name));
+                results.insert(format!("view:{name}"), found.unwrap_or_else(|fault| failed(&fault)));
+            }
+            for item in &request.items {
+                results.insert(
+                    item.id.clone(),
+                    checker.item(item).unwrap_or_else(|fault| failed(&fault)),
+                );
+            }
+        }
+    }
+    CheckReport { results }
+}
+
+fn ids(request: &CheckRequest) -> Vec<String> {
+    let views = request.views.keys().map(|name| format!("view:{name}"));
+    views.chain(request.items.iter().map(|item| item.id.clone())).collect()
+}
+
+fn failed(fault: &Fault) -> CheckResult {
+    CheckResult {
+        problem: Some(CheckProblem {
+            message: fault.0.message.clone(),
+            hint: fault.0.hint.clone(),
+            line: fault.0.position.map(|place| place.line),
+            column: fault.0.position.map(|place| place.column),
+        }),
+        columns: vec![],
+        reads: vec![],
+        views: vec![],
+        functions: vec![],
+        claims: vec![],
+    }
+}
+
+struct Checker<'a> {
+    request: &'a CheckRequest,
+    options: ConfigOptions,
+    allowed: FunctionSet,
+    everything: FunctionSet,
+    schemas: BTreeMap<&'a str, SchemaRef>,
+    state: SessionState,
+    /// A value of the right type for every claim: what a policy's placeholders are checked with.
+    claims: BTreeMap<String, TypedValue>,
+}
+
+impl<'a> Checker<'a> {
+    fn new(request: &'a CheckRequest) -> Result<Self, Fault> {
+        let invalid =
+            |error: &dyn std::fmt::Display| Fault::new(ambit_protocol::EngineErrorCode::SqlInvalid, error.to_string());
+        let options = settings::options(&request.settings).map_err(|error| invalid(&error))?;
+        let mut schemas = BTreeMap::new();
+        for (name, columns) in &request.tables {
+            schemas.insert(
+                name.as_str(),
+                types::schema_of(columns).map_err(|error| invalid(&error))?,
+            );
+        }
+        let state = SessionStateBuilder::new()
+            .with_config(SessionConfig::from(options.clone()))
+            .with_catalog_list(Arc::new(EmptyCatalogProviderList))
+            .build();
+        let mut claims = BTreeMap::new();
+        for (name, data_type) in &request.claims {
+            let value = sample(data_type).map_err(|error| invalid(&error))?;
+            claims.insert(
+                name.clone(),
+                TypedValue {
+                    data_type: data_type.clone(),
+                    value,
+                },
+            );
+        }
+        Ok(Self {
+            allowed: FunctionSet::new(Some(&request.functions), &options),
+            everything: FunctionSet::new(None, &options),
+            request,
+            options,
+            schemas,
+            state,
+            claims,
+        })
+    }
+
+    fn item(&self, item: &CheckItem) -> Result<CheckResult, Fault> {
+        match &item.scope {
+            CheckScope::Query { parameters } => self.query(&item.sql, parameters, None),
+            CheckScope::RowFilter { table } => self.policy(&item.sql, table, None),
+            CheckScope::Mask { table, column } => self.policy(&item.sql, table, Some(column)),
+        }
+    }
+
+    fn query(
+        &self,
+        sql: &str,
+        parameters: &BTreeMap<String, String>,
+        view: Option<&str>,
+    ) -> Result<CheckResult, Fault> {
+        let admitted = admit(sql, Bounds::REVIEWED)?;
+        let values = parameter_values(&admitted, parameters)?;
+        let tables = Declared::new(self, view);
+        let bound = self
+            .names(&tables, &self.allowed)
+            .bind(&admitted, values)
+            .map_err(binding)?;
+        let contents = self.contents(&bound, &self.request.functions)?;
+        let analyzed = self.analyze(bound).map_err(binding)?;
+        Ok(CheckResult {
+            problem: None,
+            columns: columns(analyzed.schema()),
+            reads: reads(&analyzed).map_err(binding)?,
+            views: tables.views(),
+            functions: contents.functions.into_iter().collect(),
+            claims: vec![],
+        })
+    }
+
+    fn policy(&self, sql: &str, table: &str, masked: Option<&str>) -> Result<CheckResult, Fault> {
+        let parsed = policy_sql(table, sql)?;
+        let compiled = self.compiled(table)?;
+        let tables = Declared::raw(self);
+        let names = self.names(&tables, &self.everything);
+        let claims = parsed.parameters.clone();
+        let bindings = Bindings {
+            tenant: "tenant",
+            purpose: "purpose",
+            claims: &self.claims,
+            declared: &self.request.claims,
+        };
+        let schema = match masked {
+            Some(column) => mask_schema(
+                &compiled,
+                compiled.source_schema.field_with_name(column).map_err(unknown)?,
+            ),
+            None => DFSchema::try_from_qualified_schema(table, &compiled.source_schema),
+        }
+        .map_err(binding)?;
+        let bound = expression(&parsed, &schema, &names, &bindings).map_err(binding)?;
+        let plan = one_row(&schema, bound).map_err(binding)?;
+        let contents = self.contents(&plan, &self.everything.canonical_names())?;
+        let analyzed = self.analyze(plan).map_err(binding)?;
+        self.fits(&analyzed, &compiled, masked)?;
+        Ok(CheckResult {
+            problem: None,
+            columns: vec![],
+            reads: reads(&analyzed).map_err(binding)?,
+            views: vec![],
+            functions: contents.functions.into_iter().collect(),
+            claims: claims_of(&claims),
+        })
+    }
+
+    /// A row filter is a predicate; a mask keeps its column's type, so that a result's schema is the same for everyone.
+    fn fits(&self, plan: &LogicalPlan, compiled: &CompiledTable, masked: Option<&str>) -> Result<(), Fault> {
+        let found = plan.schema().field(0).data_type().clone();
+        let declared = match masked {
+            Some(column) => compiled
+                .source_schema
+                .field_with_name(column)
+                .map_err(unknown)?
+                .data_type()
+                .clone(),
+            None => DataType::Boolean,
+        };
+        if same_type(&found, &declared) {
+            return Ok(());
+        }
+        let what = if masked.is_some() {
+            "a mask keeps its column's type"
+        } else {
+            "a row filter is a predicate"
+        };
+        let (found, declared) = (types::type_name(&found), types::type_name(&declared));
+        let code = ambit_protocol::EngineErrorCode::SqlInvalid;
+        Err(
+            Fault::new(code, format!("{what}: expected `{declared}`, found `{found}`"))
+                .hint(format!("write `CAST(... AS {})`", sql_type(&declared))),
+        )
+    }
+
+    fn compiled(&self, table: &str) -> Result<CompiledTable, Fault> {
+        let schema = self
+            .schemas
+            .get(table)
+            .ok_or_else(|| crate::error::table_unknown(table, &self.known()))?;
+        Ok(CompiledTable {
+            source: table.to_string(),
+            source_schema: Arc::clone(schema),
+            schema: Arc::clone(schema),
+            masks: BTreeMap::new(),
+            filters: vec![],
+        })
+    }
+
+    fn contents(&self, plan: &LogicalPlan, functions: &[String]) -> Result<Contents, Fault> {
+        let functions: BTreeSet<String> = functions.iter().cloned().collect();
+        let allowed = Allowed {
+            functions: &functions,
+            nodes: PLAN_NODES_MAX,
+            governed: false,
+        };
+        verify(plan, &allowed, Stage::Bound).map_err(binding)
+    }
+
+    fn analyze(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        self.state.analyzer().execute_and_check(plan, &self.options, |_, _| {})
+    }
+
+    fn names<'b>(&'b self, tables: &'b Declared<'b>, functions: &'b FunctionSet) -> Names<'b, Declared<'b>> {
+        Names {
+            tables,
+            functions,
+            options: &self.options,
+        }
+    }
+
+    fn known(&self) -> Vec<&str> {
+        self.schemas
+            .keys()
+            .copied()
+            .chain(self.request.views.keys().map(String::as_str))
+            .collect()
+    }
+}
+
+/// Empty tables of the declared schema, and views over them.
+struct Declared<'a> {
+    checker: &'a Checker<'a>,
+    /// Whether views are visible: policies see tables alone.
+    with_views: bool,
+    expanding: RefCell<Vec<String>>,
+    direct: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Declared<'a> {
+    fn new(checker: &'a Checker<'a>, view: Option<&str>) -> Self {
+        let expanding = RefCell::new(view.map(ToString::to_string).into_iter().collect());
+        Self {
+            checker,
+            with_views: true,
+            expanding,
+            direct: RefCell::default(),
+        }
+    }
+
+    fn raw(checker: &'a Checker<'a>) -> Self {
+        Self {
+            checker,
+            with_views: false,
+            expanding: RefCell::default(),
+            direct: RefCell::default(),
+        }
+    }
+
+    fn views(&self) -> Vec<String> {
+        self.direct.borrow().iter().cloned().collect()
+    }
+
+    fn view(&self, name: &str, sql: &str) -> Result<Arc<dyn TableSource>> {
+        if self.expanding.borrow().iter().any(|open| open == name) {
+            return plan_err!("view `{name}` names itself");
+        }
+        let depth = self.expanding.borrow().len();
+        self.expanding.borrow_mut().push(name.to_string());
+        let outer = self.direct.borrow().clone();
+        let names = self.checker.names(self, &self.checker.allowed);
+        let plan = admit(sql, Bounds::REVIEWED)
+            .map_err(Into::into)
+            .and_then(|query| names.bind(&query, vec![]));
+        // What a view names is its own: only direct names are the caller's.
+        self.expanding.borrow_mut().truncate(depth);
+        *self.direct.borrow_mut() = outer;
+        self.direct.borrow_mut().insert(name.to_string());
+        Ok(provider_as_source(Arc::new(ViewTable::new(plan?, None))))
+    }
+}
+
+impl Tables for Declared<'_> {
+    fn source(&self, name: &str) -> Result<Option<Arc<dyn TableSource>>> {
+        if let Some(view) = self.checker.request.views.get(name).filter(|_| self.with_views) {
+            return self.view(name, &view.sql).map(Some);
+        }
+        let Some(schema) = self.checker.schemas.get(name) else {
+            return Ok(None);
+        };
+        let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::clone(schema)));
+        Ok(Some(provider_as_source(table)))
+    }
+
+    fn known(&self) -> Vec<&str> {
+        self.checker.known()
+    }
+}
+
+fn unknown(error: datafusion::arrow::error::ArrowError) -> Fault {
+    binding(error.into())
+}
+
+/// `SELECT expression` over one relation of `schema`, so that the analyzer coerces it.
+fn one_row(schema: &DFSchema, expression: Expr) -> Result<LogicalPlan> {
+    let relation = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
+        produce_one_row: true,
+        schema: Arc::new(schema.clone()),
+    });
+    // A subquery is admitted in a filter alone, which is where policies with subqueries run.
+    let has_subquery = expression.exists(|part| Ok(matches!(part, Expr::InSubquery(_) | Expr::Exists(_))))?;
+    if has_subquery && expression.get_type(schema)? == DataType::Boolean {
+        let filtered = LogicalPlanBuilder::from(relation).filter(expression)?;
+        return filtered.project(vec![datafusion::prelude::lit(true)])?.build();
+    }
+    LogicalPlanBuilder::from(relation).project(vec![expression])?.build()
+}
+
+/// Tables and the columns of theirs that are used anywhere in the plan: what a subject must be granted.
+fn reads(plan: &LogicalPlan) -> Result<Vec<TableRead>> {
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(OptimizeProjections::new())];
+    let config = datafusion::optimizer::OptimizerContext::new();
+    let pruned = Optimizer::with_rules(rules).optimize(plan.clone(), &config, |_, _| {})?;
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    pruned.apply_with_subqueries(|node| {
+        if let LogicalPlan::TableScan(scan) = node {
+            let columns = found.entry(scan.table_name.table().to_string()).or_default();
+            let shown = scan.projected_schema.fields().iter().map(|field| field.name().clone());
+            columns.extend(shown);
+            for filter in &scan.filters {
+                columns.extend(
+                    filter
+                        .column_refs()
+                        .into_iter()
+                        .map(|column: &Column| column.name.clone()),
+                );
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(found
+        .into_iter()
+        .map(|(table, columns)| TableRead {
+            table,
+            columns: columns.into_iter().collect(),
+        })
+        .collect())
+}
+
+fn columns(schema: &DFSchema) -> Vec<CheckColumn> {
+    let schema: &Schema = schema.as_arrow();
+    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| CheckColumn {
+        name: field.name().clone(),
+        data_type: types::type_name(field.data_type()),
+        nullable: field.is_nullable(),
+    };
+    schema.fields().iter().map(column).collect()
+}
+
+fn parameter_values(admitted: &Admitted, declared: &BTreeMap<String, String>) -> Result<Vec<ScalarValue>, Fault> {
+    let invalid = |message: String| Fault::new(ambit_protocol::EngineErrorCode::ParameterInvalid, message);
+    if let Some(unused) = declared.keys().find(|name| !admitted.parameters.contains(name)) {
+        return Err(invalid(format!("parameter `{unused}` is not in the statement")));
+    }
+    let value = |name: &String| {
+        let data_type = declared
+            .get(name)
+            .ok_or_else(|| invalid(format!("parameter `{name}` is not declared")))?;
+        types::null_of(data_type).map_err(|error| invalid(format!("parameter `{name}`: {error}")))
+    };
+    admitted.parameters.iter().map(value).collect()
+}
+
+fn claims_of(parameters: &[String]) -> Vec<String> {
+    let claims: BTreeSet<&str> = parameters
+        .iter()
+        .filter_map(|name| name.strip_prefix("claims."))
+        .collect();
+    claims.into_iter().map(ToString::to_string).collect()
+}
+
+/// Some value of a scalar type.
+fn sample(data_type: &str) -> Result<serde_json::Value, types::TypeError> {
+    Ok(match types::parse_type(data_type)? {
+        DataType::Boolean => true.into(),
+        DataType::Date32 => "2000-01-01".into(),
+        DataType::Time64(_) => "00:00:00".into(),
+        DataType::Timestamp(_, None) => "2000-01-01T00:00:00".into(),
+        DataType::Timestamp(_, Some(_)) => "2000-01-01T00:00:00Z".into(),
+        DataType::Decimal128(..) => "0".into(),
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "".into(),
+        DataType::Binary | DataType::BinaryView | DataType::LargeBinary => "".into(),
+        _ => 0.into(),
+    })
+}
+
+/// A contract's type in SQL's words.
+fn sql_type(name: &str) -> String {
+    match name {
+        "string" => "VARCHAR".to_string(),
+        "binary" => "BYTEA".to_string(),
+        "timestamptz" => "TIMESTAMP WITH TIME ZONE".to_string(),
+        other => other.to_uppercase(),
+    }
+}

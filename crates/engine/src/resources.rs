@@ -1,0 +1,80 @@
+//! One session's runtime: its own memory pool, spill, stores and caches' keys. One function builds it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ambit_protocol::{EngineErrorCode, OpenSession, Store};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::AccessLog;
+use crate::engine::Engine;
+use crate::error::Fault;
+use crate::memory::SessionPool;
+use crate::scope::mount_of;
+use crate::source::STORES_URL;
+use crate::spill::SessionSpill;
+use crate::store::{LocalStore, SessionStores};
+use crate::template::Template;
+
+/// What a session may use up, and the counters that tell.
+pub(crate) struct Resources {
+    pub runtime: Arc<RuntimeEnv>,
+    pub pool: Arc<SessionPool>,
+    pub spill: Arc<SessionSpill>,
+    pub access: Arc<AccessLog>,
+    /// Fires when operators that cannot be refused memory have taken more than the session may have.
+    pub over_memory: CancellationToken,
+}
+
+/// Builds the runtime of a session. Nothing in it comes from the process: no default store, no temporary folder, no
+/// environment.
+pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession) -> Result<Resources, Fault> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        Fault::new(EngineErrorCode::Internal, "the session could not be assembled").detail(error)
+    };
+    let over_memory = CancellationToken::new();
+    let limit = usize::try_from(open.limits.memory_bytes).unwrap_or(usize::MAX);
+    let pool = SessionPool::new(limit, Arc::clone(&engine.memory), over_memory.clone());
+    let spill = SessionSpill::new(&engine.spill, open.limits.spill_bytes);
+    let access = Arc::new(AccessLog::default());
+    let stores = stores(engine, template, &access)?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::clone(&pool) as _)
+        .with_disk_manager_builder(spill.disk_manager())
+        .with_cache_manager(engine.caches.clone())
+        .with_object_store_registry(Arc::new(stores))
+        .build_arc()
+        .map_err(|error| unusable(&error))?;
+    Ok(Resources {
+        runtime,
+        pool,
+        spill,
+        access,
+        over_memory,
+    })
+}
+
+fn stores(engine: &Engine, template: &Template, access: &Arc<AccessLog>) -> Result<SessionStores, Fault> {
+    let spec = &template.spec;
+    let mut mounted = Vec::with_capacity(spec.stores.len());
+    for (name, store) in &spec.stores {
+        let Store::Local { root, credential } = store;
+        let root = engine.root(Path::new(root)).map_err(|error| {
+            Fault::new(
+                EngineErrorCode::SourceFailed,
+                format!("store `{name}` cannot be opened"),
+            )
+            .detail(error)
+        })?;
+        let mount = mount_of(&spec.boundary, name, Some(store));
+        mounted.push(LocalStore::new(
+            root,
+            &mount,
+            Arc::clone(access),
+            name,
+            credential.as_deref(),
+        ));
+    }
+    Ok(SessionStores::new(STORES_URL, mounted))
+}

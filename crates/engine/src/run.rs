@@ -1,0 +1,237 @@
+//! Running a statement in a session: admit, bind, verify, optimize, verify, plan, verify, stream.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use ambit_protocol::{EngineErrorCode, Planned, ResultColumn};
+use bytes::Bytes;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::execution::{SessionState, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+use datafusion::scalar::ScalarValue;
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use crate::Frame;
+use crate::encode::{EncodeError, Encoder};
+use crate::error::{Fault, binding, running};
+use crate::gate::physical;
+use crate::gate::plan::{Allowed, Contents, Stage, verify};
+use crate::gate::statement::{Admitted, Bounds, admit};
+use crate::governed::SessionTables;
+use crate::names::Names;
+use crate::scope::Scope;
+use crate::template::{digest_of, hex};
+use crate::types;
+
+/// What has been delivered so far: read after the run, however it ended.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered {
+    pub rows: u64,
+    pub batches: u64,
+    pub bytes: u64,
+    pub digest: Sha256,
+    pub planned: Option<Duration>,
+    pub first_row: Option<Duration>,
+    pub last_row: Option<Duration>,
+}
+
+/// One statement on its way.
+pub(crate) struct Run {
+    pub scope: Arc<Scope>,
+    pub state: SessionState,
+    pub frames: mpsc::Sender<Frame>,
+    pub arrived: Instant,
+    pub delivered: Arc<Mutex<Delivered>>,
+    /// Kept for its metrics.
+    pub plan: Arc<OnceLock<Arc<dyn ExecutionPlan>>>,
+}
+
+impl Run {
+    /// The statement's whole life but its end.
+    pub(crate) async fn statement(&self) -> Result<(), Fault> {
+        let (bound, contents) = self.bind()?;
+        let optimized = self.optimize(&bound, contents.nodes)?;
+        let plan = self.plan(&optimized).await?;
+        let planned = self.planned(&bound, contents, &plan)?;
+        self.mark(|delivered, at| delivered.planned = Some(at));
+        self.send(Frame::Planned(Box::new(planned))).await?;
+        self.stream(plan).await
+    }
+
+    /// Errors may speak: no source has been opened.
+    fn bind(&self) -> Result<(LogicalPlan, Contents), Fault> {
+        let open = &self.scope.open;
+        let template = &self.scope.template;
+        let admitted = admit(&open.statement.sql, Bounds::of(&open.limits))?;
+        let parameters = parameters(&admitted, &self.scope)?;
+        let tables = SessionTables::new(Arc::clone(&self.scope));
+        let names = Names {
+            tables: &tables,
+            functions: &template.functions,
+            options: &template.options,
+        };
+        let bound = names.bind(&admitted, parameters).map_err(binding)?;
+        let contents = verify(&bound, &self.allowed(open.limits.plan_nodes), Stage::Bound).map_err(binding)?;
+        Ok((bound, contents))
+    }
+
+    fn optimize(&self, bound: &LogicalPlan, nodes: u64) -> Result<LogicalPlan, Fault> {
+        let options = self.state.config_options();
+        let analyzed = self
+            .state
+            .analyzer()
+            .execute_and_check(bound.clone(), options, |_, _| {})
+            .map_err(binding)?;
+        let optimized = self
+            .state
+            .optimizer()
+            .optimize(analyzed, &self.state, |_, _| {})
+            .map_err(running)?;
+        // Rules may split and add steps, a few for each that was bound.
+        let room = self.scope.open.limits.plan_nodes.max(nodes).saturating_mul(8);
+        verify(&optimized, &self.allowed(room), Stage::Optimized).map_err(running)?;
+        Ok(optimized)
+    }
+
+    async fn plan(&self, optimized: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Fault> {
+        let plan = self
+            .state
+            .query_planner()
+            .create_physical_plan(optimized, &self.state)
+            .await
+            .map_err(running)?;
+        physical::verify(&plan).map_err(running)?;
+        let _ = self.plan.set(Arc::clone(&plan));
+        Ok(plan)
+    }
+
+    fn planned(
+        &self,
+        bound: &LogicalPlan,
+        contents: Contents,
+        plan: &Arc<dyn ExecutionPlan>,
+    ) -> Result<Planned, Fault> {
+        let (tables, views) = self.scope.uses.report();
+        Ok(Planned {
+            columns: columns(&plan.schema()),
+            tables,
+            views,
+            functions: contents.functions.into_iter().collect(),
+            plan_digest: digest_of(bound.display_indent_schema().to_string().as_bytes()),
+            physical_plan: displayable(plan.as_ref()).indent(false).to_string(),
+        })
+    }
+
+    async fn stream(&self, plan: Arc<dyn ExecutionPlan>) -> Result<(), Fault> {
+        let limits = &self.scope.open.limits;
+        let mut encoder =
+            Encoder::new(self.scope.open.format, plan.schema(), limits.rows, limits.bytes).map_err(encoding)?;
+        let mut batches = execute_stream(plan, Arc::new(TaskContext::from(&self.state))).map_err(running)?;
+        while let Some(batch) = batches.next().await {
+            let batch = batch.map_err(running)?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            self.mark(|delivered, at| {
+                delivered.first_row.get_or_insert(at);
+            });
+            let bytes = encoder.encode(&batch).map_err(encoding)?;
+            self.deliver(bytes, batch.num_rows() as u64).await?;
+        }
+        self.mark(|delivered, at| delivered.last_row = Some(at));
+        let end = encoder.finish().map_err(encoding)?;
+        self.deliver(end, 0).await
+    }
+
+    async fn deliver(&self, bytes: Bytes, rows: u64) -> Result<(), Fault> {
+        {
+            let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+            delivered.rows += rows;
+            delivered.batches += u64::from(rows > 0);
+            delivered.bytes += bytes.len() as u64;
+            delivered.digest.update(&bytes);
+        }
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            self.send(Frame::Data(bytes)).await
+        }
+    }
+
+    async fn send(&self, frame: Frame) -> Result<(), Fault> {
+        self.frames
+            .send(frame)
+            .await
+            .map_err(|_| Fault::new(EngineErrorCode::Cancelled, "the consumer went away"))
+    }
+
+    fn mark(&self, set: impl FnOnce(&mut Delivered, Duration)) {
+        set(
+            &mut self.delivered.lock().unwrap_or_else(PoisonError::into_inner),
+            self.arrived.elapsed(),
+        );
+    }
+
+    fn allowed(&self, nodes: u64) -> Allowed<'_> {
+        Allowed {
+            functions: &self.scope.template.function_names,
+            nodes,
+            governed: true,
+        }
+    }
+}
+
+impl Delivered {
+    /// SHA-256 of what was delivered.
+    pub(crate) fn result_digest(&self) -> String {
+        format!("sha256:{}", hex(&self.digest.clone().finalize()))
+    }
+}
+
+/// Values by position; all that were given must be named, all that are named must be given.
+fn parameters(admitted: &Admitted, scope: &Scope) -> Result<Vec<ScalarValue>, Fault> {
+    let given = &scope.open.statement.parameters;
+    let invalid = |message: String| Fault::new(EngineErrorCode::ParameterInvalid, message);
+    if let Some(unused) = given.keys().find(|name| !admitted.parameters.contains(name)) {
+        return Err(invalid(format!("parameter `{unused}` is not in the statement")));
+    }
+    let value = |name: &String| {
+        let value = given.get(name).ok_or_else(|| {
+            invalid(format!("parameter `{name}` is missing")).hint("give it a value and send the statement again")
+        })?;
+        types::scalar_of(value).map_err(|error| invalid(format!("parameter `{name}`: {error}")))
+    };
+    admitted.parameters.iter().map(value).collect()
+}
+
+fn columns(schema: &SchemaRef) -> Vec<ResultColumn> {
+    schema
+        .fields()
+        .iter()
+        .map(|field| ResultColumn {
+            name: field.name().clone(),
+            data_type: types::type_name(field.data_type()),
+            nullable: field.is_nullable(),
+        })
+        .collect()
+}
+
+fn encoding(error: EncodeError) -> Fault {
+    match error {
+        EncodeError::Rows(limit) => Fault::new(
+            EngineErrorCode::LimitRows,
+            format!("the result has more than {limit} rows"),
+        )
+        .hint("aggregate, filter or LIMIT"),
+        EncodeError::Bytes(limit) => Fault::new(
+            EngineErrorCode::LimitBytes,
+            format!("the result has more than {limit} bytes"),
+        )
+        .hint("select fewer columns or rows"),
+        EncodeError::Failed(error) => running(DataFusionError::from(error)),
+    }
+}

@@ -1,0 +1,318 @@
+//! Sources as tables: files of the declared schema. Nothing is inferred; what does not fit is an error, not a guess.
+
+use std::sync::{Arc, LazyLock};
+
+use ambit_protocol::{EngineErrorCode, Source, SourceFormat};
+use async_trait::async_trait;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::csv;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::config::TableParquetOptions;
+use datafusion::datasource::file_format::FileFormat;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
+use datafusion::datasource::file_format::csv::CsvFormat;
+use datafusion::datasource::file_format::json::JsonFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::expressions::{Column as PhysicalColumn, cast};
+use datafusion::physical_expr_adapter::{
+    DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
+};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use url::Url;
+
+use crate::error::Fault;
+
+/// Under it lie all stores of a session.
+pub(crate) const STORES_URL: &str = "ambit://stores/";
+/// Footers kept for all sessions of a worker, in bytes.
+const FOOTERS_BYTES: usize = 64 * 1024 * 1024;
+/// A CSV header is looked for in this much of a file.
+const HEADER_BYTES: u64 = 64 * 1024;
+
+/// Caches that sessions share: Parquet footers alone, since their keys begin with the mount and they are checked
+/// against size and time of change. No listings, no statistics.
+pub(crate) fn shared_caches() -> CacheManagerConfig {
+    let config = CacheManagerConfig::default()
+        .with_list_files_cache_limit(0)
+        .with_file_statistics_cache_limit(0)
+        .with_metadata_cache_limit(FOOTERS_BYTES);
+    let footers = CacheManager::try_new(&config)
+        .ok()
+        .map(|manager| manager.get_file_metadata_cache());
+    config.with_file_metadata_cache(footers)
+}
+
+/// The source, ungoverned.
+pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
+    let url = format!("{STORES_URL}{mount}/{}", source.path);
+    let url = Url::parse(&url).map_err(|error| internal_datafusion_err!("{error}"))?;
+    let (format, extension) = format_of(&source.format);
+    let extension = if source.path.ends_with('/') { extension } else { "" };
+    let options = ListingOptions::new(format).with_file_extension(extension);
+    let config = ListingTableConfig::new(ListingTableUrl::try_new(url.clone(), None)?)
+        .with_listing_options(options)
+        .with_schema(Arc::clone(&schema))
+        .with_expr_adapter_factory(Arc::new(AsDeclared));
+    let table = ListingTable::try_new(config)?;
+    match &source.format {
+        SourceFormat::Csv {
+            header: true,
+            delimiter,
+        } => {
+            let delimiter = delimiter.bytes().next().unwrap_or(b',');
+            Ok(Arc::new(HeadedCsv {
+                table,
+                url,
+                schema,
+                delimiter,
+            }))
+        }
+        _ => Ok(Arc::new(table)),
+    }
+}
+
+fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
+    match format {
+        SourceFormat::Parquet => (
+            Arc::new(ParquetFormat::new().with_options(TableParquetOptions::default())),
+            ".parquet",
+        ),
+        SourceFormat::Csv { header, delimiter } => {
+            let delimiter = delimiter.bytes().next().unwrap_or(b',');
+            (
+                Arc::new(CsvFormat::default().with_has_header(*header).with_delimiter(delimiter)),
+                ".csv",
+            )
+        }
+        SourceFormat::Json { array } => (Arc::new(JsonFormat::default().with_newline_delimited(!array)), ".json"),
+        SourceFormat::Arrow => (Arc::new(ArrowFormat), ".arrow"),
+    }
+}
+
+/// Holds every file against the declared schema: DataFusion would fill a missing column with NULL, and cast what it can.
+#[derive(Debug)]
+struct AsDeclared;
+
+static DEFAULT_ADAPTER: LazyLock<DefaultPhysicalExprAdapterFactory> =
+    LazyLock::new(|| DefaultPhysicalExprAdapterFactory);
+
+impl PhysicalExprAdapterFactory for AsDeclared {
+    fn create(&self, declared: SchemaRef, found: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
+        hold(&declared, &found)?;
+        DEFAULT_ADAPTER.create(declared, found)
+    }
+}
+
+fn hold(declared: &Schema, found: &Schema) -> Result<()> {
+    for field in declared.fields() {
+        let Ok(column) = found.field_with_name(field.name()) else {
+            return Err(unlike(format!("a file has no column `{}`", field.name())));
+        };
+        if !keeps_values(column.data_type(), field.data_type()) {
+            return Err(unlike(format!(
+                "column `{}` is `{}` in a file and `{}` in the contract",
+                field.name(),
+                column.data_type(),
+                field.data_type()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn unlike(detail: String) -> datafusion::common::DataFusionError {
+    Fault::new(
+        EngineErrorCode::SourceFailed,
+        "a source is not as its contract declares it",
+    )
+    .hint("the product's owner finds the reason in the evidence of this session")
+    .detail(detail)
+    .into()
+}
+
+/// Casts that keep every value, and nanoseconds to the contract's microseconds.
+fn keeps_values(found: &DataType, declared: &DataType) -> bool {
+    use DataType::{
+        Binary, BinaryView, Date32, Decimal128, Dictionary, FixedSizeBinary, Float32, Float64, Int8, Int16, Int32,
+        Int64, LargeBinary, LargeList, LargeUtf8, List, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, Utf8,
+        Utf8View,
+    };
+    if found == declared {
+        return true;
+    }
+    match (found, declared) {
+        (Dictionary(_, values), _) => keeps_values(values, declared),
+        (Utf8 | LargeUtf8 | Utf8View, Utf8View)
+        | (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), BinaryView)
+        | (Int8, Int16 | Int32 | Int64)
+        | (Int16, Int32 | Int64)
+        | (Int32, Int64)
+        | (UInt8, Int16 | Int32 | Int64)
+        | (UInt16, Int32 | Int64)
+        | (UInt32, Int64)
+        | (Int8 | Int16 | Float32, Float32 | Float64)
+        | (Int32, Float64)
+        | (Date32, Timestamp(TimeUnit::Microsecond, None))
+        | (Time32(_) | Time64(_), Time64(TimeUnit::Microsecond)) => true,
+        (Timestamp(_, None), Timestamp(_, None)) | (Timestamp(_, Some(_)), Timestamp(_, Some(_))) => true,
+        (Decimal128(from, scale), Decimal128(to, kept)) => scale == kept && from <= to,
+        (List(from) | LargeList(from), List(to)) => keeps_values(from.data_type(), to.data_type()),
+        (Struct(from), Struct(to)) => to.iter().all(|field| {
+            from.iter()
+                .any(|other| other.name() == field.name() && keeps_values(other.data_type(), field.data_type()))
+        }),
+        _ => false,
+    }
+}
+
+/// A CSV whose first line names the declared columns, in their order: DataFusion would take columns by position,
+/// whatever the line says.
+#[derive(Debug)]
+struct HeadedCsv {
+    table: ListingTable,
+    url: Url,
+    schema: SchemaRef,
+    delimiter: u8,
+}
+
+impl HeadedCsv {
+    async fn check_headers(&self, state: &dyn Session) -> Result<()> {
+        let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
+        let path = Path::from_url_path(self.url.path())?;
+        let objects = if self.url.path().ends_with('/') {
+            let listed: Vec<_> = store.list(Some(&path)).try_collect().await?;
+            listed
+                .into_iter()
+                .map(|meta| meta.location)
+                .filter(|path| path.as_ref().ends_with(".csv"))
+                .collect()
+        } else {
+            vec![path]
+        };
+        for object in objects {
+            self.check_header(store.as_ref(), &object).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_header(&self, store: &dyn ObjectStore, object: &Path) -> Result<()> {
+        let options = GetOptions {
+            range: Some(GetRange::Bounded(0..HEADER_BYTES)),
+            ..GetOptions::default()
+        };
+        let head = store.get_opts(object, options).await?.bytes().await?;
+        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let width = self.schema.fields().len();
+        let texts: Vec<Field> = (0..width)
+            .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
+            .collect();
+        let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
+            .with_header(false)
+            .with_delimiter(self.delimiter)
+            .build(line)?;
+        let names = reader.next().transpose().map_err(|error| unlike(error.to_string()))?;
+        let fits = names.is_some_and(|names| {
+            let mut columns = self.schema.fields().iter().zip(names.columns());
+            columns.all(|(field, column)| {
+                let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
+                name.trim_start_matches('\u{feff}').trim_end_matches('\r') == field.name()
+            })
+        });
+        if fits {
+            Ok(())
+        } else {
+            Err(unlike(
+                "the header of a CSV file does not name the declared columns".into(),
+            ))
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for HeadedCsv {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        self.table.supports_filters_pushdown(filters)
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.check_headers(state).await?;
+        self.table.scan(state, projection, filters, limit).await
+    }
+}
+
+/// Arrow files, read with the types that they have and shown with those declared: DataFusion's reader does not cast.
+#[derive(Debug)]
+struct ArrowFiles {
+    url: Url,
+    schema: SchemaRef,
+}
+
+#[async_trait]
+impl TableProvider for ArrowFiles {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
+        let mut found = Vec::new();
+        for object in objects(store.as_ref(), &self.url, ".arrow").await? {
+            found.push(store.head(&object).await?);
+        }
+        let files = ArrowFormat.infer_schema(state, &store, &found).await?;
+        hold(&self.schema, &files)?;
+        let shown = match projection {
+            Some(indices) => Arc::new(self.schema.project(indices)?),
+            None => self.schema(),
+        };
+        let indices: Result<Vec<usize>> = shown
+            .fields()
+            .iter()
+            .map(|field| Ok(files.index_of(field.name())?))
+            .collect();
+        let table = listing(&SourceFormat::Arrow, &self.url, Arc::clone(&files))?;
+        let scan = table.scan(state, Some(&indices?), &[], limit).await?;
+        let mut columns = Vec::with_capacity(shown.fields().len());
+        for (index, field) in shown.fields().iter().enumerate() {
+            let column = Arc::new(PhysicalColumn::new(field.name(), index));
+            columns.push((
+                cast(column, &scan.schema(), field.data_type().clone())?,
+                field.name().clone(),
+            ));
+        }
+        Ok(Arc::new(ProjectionExec::try_new(columns, scan)?))
+    }
+}

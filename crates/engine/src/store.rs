@@ -1,0 +1,405 @@
+//! Stores, bounded to their roots. A local store walks beneath its root one name at a time and follows no symbolic
+//! link; whatever is not a regular file does not exist for it. Nothing can be written.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::Path as FsPath;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::fs::{Dir, MetadataExt, OpenOptions};
+use chrono::DateTime;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::{DataFusionError, Result as DataFusionResult};
+use datafusion::execution::object_store::ObjectStoreRegistry;
+use futures::stream::{self, BoxStream, StreamExt};
+use object_store::path::{Path, PathPart};
+use object_store::{
+    Attributes, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use url::Url;
+
+use crate::access::{Access, AccessLog};
+
+/// Read at once from a file, in bytes.
+const CHUNK_BYTES: u64 = 1024 * 1024;
+/// Objects that one listing may have.
+const LISTED_MAX: usize = 100_000;
+const STORE: &str = "local store";
+
+/// Opens a store's root, the only ambient act: everything else walks beneath it.
+pub(crate) fn open_root(path: &FsPath) -> io::Result<Arc<Dir>> {
+    Ok(Arc::new(Dir::open_ambient_dir(path, cap_std::ambient_authority())?))
+}
+
+/// A folder as one session has it: its own record of requests, and of the versions it has seen.
+#[derive(Debug)]
+pub(crate) struct LocalStore {
+    root: Arc<Dir>,
+    mount: String,
+    log: Arc<AccessLog>,
+    name: String,
+    credential: Option<String>,
+    seen: Mutex<HashMap<String, String>>,
+}
+
+impl LocalStore {
+    pub(crate) fn new(root: Arc<Dir>, mount: &str, log: Arc<AccessLog>, name: &str, credential: Option<&str>) -> Self {
+        Self {
+            root,
+            mount: mount.to_string(),
+            log,
+            name: name.to_string(),
+            credential: credential.map(ToString::to_string),
+            seen: Mutex::default(),
+        }
+    }
+
+    fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>) {
+        self.log.record(&Access {
+            store: &self.name,
+            credential: self.credential.as_deref(),
+            object,
+            ranges,
+            size: meta.map(|meta| meta.size),
+            version: meta.and_then(|meta| meta.e_tag.as_deref()),
+            failed: meta.is_none() && !object.ends_with('/'),
+        });
+    }
+
+    /// Opens a regular file beneath the root. One session sees one version of it.
+    fn open(&self, key: &str, location: &Path) -> Result<(std::fs::File, ObjectMeta)> {
+        let file = walk(&self.root, key).map_err(|error| failed(location, error))?;
+        let meta = describe(&file, location).map_err(|error| failed(location, error))?;
+        let version = meta.e_tag.clone().unwrap_or_default();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = seen.entry(key.to_string()).or_insert_with(|| version.clone());
+        if *first == version {
+            Ok((file, meta))
+        } else {
+            Err(changed(location))
+        }
+    }
+
+    fn read(&self, key: &str, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let opened = self.open(key, location);
+        self.record(
+            key,
+            if opened.is_ok() { ranges } else { &[] },
+            opened.as_ref().ok().map(|(_, meta)| meta),
+        );
+        let (file, meta) = opened?;
+        let read = |range: &Range<u64>| {
+            if range.start > range.end || range.end > meta.size {
+                return Err(failed(location, io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+            read_range(&file, range).map_err(|error| failed(location, error))
+        };
+        ranges.iter().map(read).collect()
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        let mut found = Vec::new();
+        let mut skipped = 0;
+        let top = folder.trim_matches('/');
+        let start = open_folder(&self.root, top).map_err(|error| failed(&Path::from(top), error))?;
+        let mut open = vec![(start, top.to_string())];
+        while let Some((folder, path)) = open.pop() {
+            for entry in folder.entries().map_err(|error| failed(&Path::from(top), error))? {
+                let entry = entry.map_err(|error| failed(&Path::from(top), error))?;
+                let name = entry
+                    .file_name()
+                    .into_string()
+                    .ok()
+                    .filter(|name| PathPart::from(name.as_str()).as_ref() == name);
+                let kind = entry.file_type().ok();
+                let (Some(name), Some(kind)) = (name, kind) else {
+                    skipped += 1;
+                    continue;
+                };
+                let key = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}/{name}")
+                };
+                if kind.is_dir() {
+                    open.push((
+                        folder
+                            .open_dir_nofollow(&name)
+                            .map_err(|error| failed(&Path::from(top), error))?,
+                        key,
+                    ));
+                } else if kind.is_file() && found.len() < LISTED_MAX {
+                    let location = Path::from(format!("{}/{key}", self.mount));
+                    found.push(self.open(&key, &location)?.1);
+                } else {
+                    skipped += 1;
+                }
+            }
+        }
+        self.record(&format!("{top}/"), &[], None);
+        // A link, a device or an odd name in a listed folder is an attempt or a mistake: the evidence says so.
+        for _ in 0..skipped {
+            self.log.record(&Access {
+                store: &self.name,
+                credential: self.credential.as_deref(),
+                object: &format!("{top}/"),
+                ranges: &[],
+                size: None,
+                version: None,
+                failed: true,
+            });
+        }
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(found)
+    }
+}
+
+/// Splits a key into plain names and opens them one beneath the other.
+fn walk(root: &Dir, key: &str) -> io::Result<std::fs::File> {
+    let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let folder = open_folder(root, folder)?;
+    let mut options = OpenOptions::new();
+    // Without it, opening a FIFO waits for a writer.
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = folder.open_with(plain(name)?, &options)?.into_std();
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+fn open_folder(root: &Dir, path: &str) -> io::Result<Dir> {
+    let mut folder = root.try_clone()?;
+    for name in path.split('/').filter(|name| !name.is_empty()) {
+        folder = folder.open_dir_nofollow(plain(name)?)?;
+    }
+    Ok(folder)
+}
+
+/// A name that means nothing but itself.
+fn plain(name: &str) -> io::Result<&str> {
+    let special = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', '%']);
+    if special {
+        Err(io::Error::from(io::ErrorKind::InvalidInput))
+    } else {
+        Ok(name)
+    }
+}
+
+fn describe(file: &std::fs::File, location: &Path) -> io::Result<ObjectMeta> {
+    let metadata = cap_std::fs::Metadata::from_file(file)?;
+    let modified = DateTime::from_timestamp(
+        metadata.mtime(),
+        u32::try_from(metadata.mtime_nsec()).unwrap_or_default(),
+    );
+    let version = format!(
+        "{:x}-{:x}.{:x}-{:x}",
+        metadata.ino(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.len()
+    );
+    Ok(ObjectMeta {
+        location: location.clone(),
+        last_modified: modified.unwrap_or_default(),
+        size: metadata.len(),
+        e_tag: Some(version),
+        version: None,
+    })
+}
+
+fn read_range(file: &std::fs::File, range: &Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(bytes.into())
+}
+
+/// Never the path on the host, and never the system's words about it.
+fn failed(location: &Path, error: io::Error) -> Error {
+    let path = location.to_string();
+    if matches!(error.kind(), io::ErrorKind::NotFound) {
+        Error::NotFound {
+            path,
+            source: "no such object".into(),
+        }
+    } else {
+        Error::Generic {
+            store: STORE,
+            source: format!("`{path}` cannot be read: {}", error.kind()).into(),
+        }
+    }
+}
+
+fn changed(location: &Path) -> Error {
+    Error::Precondition {
+        path: location.to_string(),
+        source: "the object changed while the session read it".into(),
+    }
+}
+
+/// All stores of a session behind one URL: the first segment of a path is the mount.
+#[derive(Debug)]
+pub(crate) struct SessionStores {
+    url: String,
+    mounts: Arc<Mounts>,
+}
+
+impl SessionStores {
+    pub(crate) fn new(url: &str, stores: Vec<LocalStore>) -> Self {
+        let stores = stores
+            .into_iter()
+            .map(|store| (store.mount.clone(), Arc::new(store)))
+            .collect();
+        Self {
+            url: url.to_string(),
+            mounts: Arc::new(Mounts(stores)),
+        }
+    }
+}
+
+impl ObjectStoreRegistry for SessionStores {
+    /// Frozen: what is offered is handed back.
+    fn register_store(&self, _: &Url, store: Arc<dyn ObjectStore>) -> Option<Arc<dyn ObjectStore>> {
+        Some(store)
+    }
+
+    fn get_store(&self, url: &Url) -> DataFusionResult<Arc<dyn ObjectStore>> {
+        if url.as_str().starts_with(&self.url) {
+            return Ok(Arc::clone(&self.mounts) as _);
+        }
+        Err(DataFusionError::Execution("this session has no such store".into()))
+    }
+}
+
+#[derive(Debug)]
+struct Mounts(HashMap<String, Arc<LocalStore>>);
+
+impl Mounts {
+    fn at(&self, location: &Path) -> Result<(Arc<LocalStore>, String)> {
+        let whole = location.as_ref();
+        let (mount, key) = whole.split_once('/').unwrap_or((whole, ""));
+        let store = self
+            .0
+            .get(mount)
+            .ok_or_else(|| failed(location, io::Error::from(io::ErrorKind::NotFound)))?;
+        Ok((Arc::clone(store), key.to_string()))
+    }
+}
+
+impl fmt::Display for Mounts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("session stores")
+    }
+}
+
+/// Runs file work where it may block, counted as the session's.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    SpawnedTask::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Generic {
+            store: STORE,
+            source: Box::new(error),
+        })?
+}
+
+#[async_trait]
+impl ObjectStore for Mounts {
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let (store, key) = self.at(location)?;
+        let location = location.clone();
+        blocking(move || {
+            let opened = store.open(&key, &location);
+            let meta = opened.as_ref().ok().map(|(_, meta)| meta);
+            let range = match (meta, &options.range) {
+                (Some(meta), Some(range)) => range.as_range(meta.size).ok(),
+                (Some(meta), None) => Some(0..meta.size),
+                (None, _) => None,
+            };
+            let read: Vec<Range<u64>> = range.clone().filter(|_| !options.head).into_iter().collect();
+            store.record(&key, &read, meta);
+            let (file, meta) = opened?;
+            options.check_preconditions(&meta)?;
+            let range = range.ok_or_else(|| failed(&location, io::Error::from(io::ErrorKind::InvalidInput)))?;
+            let payload = GetResultPayload::Stream(chunks(file, range.clone(), location, options.head));
+            Ok(GetResult {
+                payload,
+                meta,
+                range,
+                attributes: Attributes::new(),
+            })
+        })
+        .await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let (store, key) = self.at(location)?;
+        let (location, ranges) = (location.clone(), ranges.to_vec());
+        blocking(move || store.read(&key, &location, &ranges)).await
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        let at = prefix.map_or_else(|| Err(refused()), |prefix| self.at(prefix));
+        stream::once(async move {
+            let (store, key) = at?;
+            blocking(move || store.list(&key)).await
+        })
+        .flat_map(|listed| match listed {
+            Ok(found) => stream::iter(found.into_iter().map(Ok)).boxed(),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        })
+        .boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
+        Err(refused())
+    }
+
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        Err(refused())
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Err(refused())
+    }
+
+    fn delete_stream(&self, _: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        stream::once(async { Err(refused()) }).boxed()
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        Err(refused())
+    }
+}
+
+fn refused() -> Error {
+    Error::NotSupported {
+        source: "a session only reads what its tables name".into(),
+    }
+}
+
+fn chunks(file: std::fs::File, range: Range<u64>, location: Path, head: bool) -> BoxStream<'static, Result<Bytes>> {
+    let start = if head { range.end } else { range.start };
+    stream::try_unfold((Arc::new(file), start), move |(file, at)| {
+        let location = location.clone();
+        async move {
+            if at >= range.end {
+                return Ok(None);
+            }
+            let next = (at + CHUNK_BYTES).min(range.end);
+            let reader = Arc::clone(&file);
+            let chunk =
+                blocking(move || read_range(&reader, &(at..next)).map_err(|error| failed(&location, error))).await?;
+            Ok(Some((chunk, (file, next))))
+        }
+    })
+    .boxed()
+}

@@ -1,0 +1,159 @@
+/**
+ * The boundary: contract × environment, fully resolved. It is what an owner reviews, what the fingerprint covers and
+ * what a grant is cut from. Canonical JSON (RFC 8785): integers only, no floats, never a secret.
+ */
+export interface Boundary {
+  readonly format: 'ambit/boundary/v1';
+  readonly product: ProductIdentity;
+  /** Name of the environment. */
+  readonly environment: string;
+  /** Purposes by name: why a subject may ask. */
+  readonly purposes: Readonly<Record<string, { readonly description: string }>>;
+  /** Claims that policies may name, with their types. */
+  readonly claims: Readonly<Record<string, { readonly type: string; readonly description: string }>>;
+  /** What an unauthenticated request is, if the contract allows any. */
+  readonly anonymous: { readonly purposes: readonly string[]; readonly claims: Readonly<Record<string, ClaimValue>> } | null;
+  readonly session: { readonly scope: Scope; readonly maxScope: Scope };
+  readonly stores: Readonly<Record<string, BoundaryStore>>;
+  readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;
+  readonly tables: Readonly<Record<string, BoundaryTable>>;
+  readonly views: Readonly<Record<string, BoundaryView>>;
+  /** Canonical names of the functions that consumers and views may call, sorted. */
+  readonly functions: readonly string[];
+  /** Every `datafusion.*` setting. */
+  readonly settings: Readonly<Record<string, BoundarySetting>>;
+  readonly limits: BoundaryLimits;
+  readonly rowFilters: Readonly<Record<string, BoundaryRowFilter>>;
+  readonly masks: Readonly<Record<string, BoundaryMask>>;
+  readonly queries: Readonly<Record<string, BoundaryQuery>>;
+  /** Cedar policy files by name, their text with line ends as `\n`. */
+  readonly policies: Readonly<Record<string, string>>;
+  /** `datafusion` version that the boundary was checked against. */
+  readonly engine: { readonly name: 'datafusion'; readonly version: string };
+}
+
+export interface ProductIdentity {
+  readonly name: string;
+  /** Semantic version. */
+  readonly version: string;
+  /** The tenant that owns the product. */
+  readonly tenant: string;
+  readonly description: string;
+  readonly owner: { readonly team: string; readonly reviewers: readonly string[] };
+}
+
+export type Scope = 'request' | 'conversation' | 'purpose' | 'product' | 'tenant';
+
+/** A claim's or parameter's value: `timestamp`, `date`, `decimal` and 64-bit integers may be strings. */
+export type ClaimValue = string | number | boolean;
+
+export interface BoundaryStore {
+  readonly kind: 'local';
+  /** As the environment declares it: relative roots are relative to the environment file, so that it is the same on every machine. */
+  readonly root: string;
+  /** Reference of the credential; the environment binds it. A local store has none. */
+  readonly credential: string | null;
+}
+
+export interface BoundaryCatalog {
+  readonly type: 'parquet' | 'csv' | 'json' | 'arrow';
+  readonly store: string;
+}
+
+export interface BoundaryTable {
+  readonly description: string;
+  readonly catalog: string;
+  /** Relative to the store; ends with `/` for a folder. */
+  readonly path: string;
+  readonly format: BoundaryFormat;
+  /** In declared order. */
+  readonly columns: readonly BoundaryColumn[];
+}
+
+export type BoundaryFormat =
+  | { readonly type: 'parquet' }
+  | { readonly type: 'csv'; readonly header: boolean; readonly delimiter: string }
+  | { readonly type: 'json'; readonly array: boolean }
+  | { readonly type: 'arrow' };
+
+export interface BoundaryColumn {
+  readonly name: string;
+  /** `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `real`, `double`, `decimal(P, S)`, `string`, `binary`, `date`, `time`, `timestamp`, `timestamptz`, `list<T>`, `struct<name: T, ...>` */
+  readonly type: string;
+  readonly nullable: boolean;
+  readonly description: string;
+  /** Sorted. */
+  readonly tags: readonly string[];
+}
+
+/** What a piece of SQL reads, views expanded; as the engine found it. */
+export interface Reads {
+  readonly tables: Readonly<Record<string, readonly string[]>>;
+  /** Views that it names directly, sorted. */
+  readonly views: readonly string[];
+  readonly functions: readonly string[];
+}
+
+export interface BoundaryView {
+  readonly description: string;
+  readonly sql: string;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[];
+  readonly reads: Reads;
+}
+
+export interface BoundarySetting {
+  readonly value: string;
+  readonly origin: 'contract' | 'environment' | 'ambit' | 'datafusion';
+}
+
+/** Limits of one session, and of all sessions of the product together (`concurrency`, `queue`). */
+export interface BoundaryLimits {
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  readonly spillBytes: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly statementBytes: number;
+  readonly statementNodes: number;
+  readonly statementDepth: number;
+  readonly planNodes: number;
+  readonly concurrency: number;
+  readonly queue: number;
+}
+
+export interface BoundaryRowFilter {
+  readonly description: string;
+  readonly table: string;
+  readonly where: string;
+  /** Claims that it names, sorted. */
+  readonly claims: readonly string[];
+  /** What its subqueries read. */
+  readonly reads: Reads;
+}
+
+export interface BoundaryMask {
+  readonly description: string;
+  readonly with: string;
+  /** The columns that it masks, resolved from column or tag, sorted by table, then column. */
+  readonly columns: readonly { readonly table: string; readonly column: string }[];
+  /** The tag it was declared for, if any. */
+  readonly tag: string | null;
+  /** Masks on one column apply in ascending order; null where no column has two. */
+  readonly order: number | null;
+  readonly claims: readonly string[];
+}
+
+export interface BoundaryQuery {
+  readonly description: string;
+  readonly sql: string;
+  readonly parameters: Readonly<Record<string, BoundaryParameter>>;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[];
+  readonly reads: Reads;
+}
+
+export interface BoundaryParameter {
+  readonly type: string;
+  readonly description: string;
+  /** Used when the caller gives none; null: the caller must. */
+  readonly default: ClaimValue | null;
+}

@@ -1,0 +1,117 @@
+/** JSON that survives canonicalization: integers only, no `undefined`. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** What every record has. Assigned by the log. */
+export interface RecordEnvelope {
+  readonly v: 1;
+  /** Position in the log, from 0, without gaps. */
+  readonly seq: number;
+  /** UTC, microseconds, ISO 8601. */
+  readonly at: string;
+  /** Monotonic nanoseconds of the writing process, as a string: shows a clock that was set back. */
+  readonly monotonic: string;
+  /** The process run that wrote it. */
+  readonly boot: string;
+}
+
+export interface LogOpened {
+  readonly type: 'log.opened';
+  readonly log: string;
+  readonly ambit: string;
+  /** Records that recovery found whole, and bytes of a torn tail that it set aside. */
+  readonly recovered: { readonly records: number; readonly tornBytes: number };
+}
+
+/** Written when the log could not be written for a while, or a segment was abandoned. */
+export interface EvidenceGap {
+  readonly type: 'evidence.gap';
+  readonly reason: string;
+}
+
+export interface BoundaryLoaded {
+  readonly type: 'boundary.loaded';
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  readonly boundary: Json;
+}
+
+/** A grant, written once a boot before the first intent that names it. */
+export interface GrantIssued {
+  readonly type: 'grant.issued';
+  readonly digest: string;
+  readonly grant: Json;
+}
+
+export interface StatementRecord {
+  readonly kind: 'sql' | 'query';
+  /** Name of the named query. */
+  readonly name: string | null;
+  readonly sql: string;
+  /** SHA-256 of the SQL's bytes. */
+  readonly digest: string;
+  readonly parameters: { readonly [name: string]: Json };
+}
+
+/** Durable before the engine sees the statement. */
+export interface SessionIntent {
+  readonly type: 'session.intent';
+  readonly session: string;
+  readonly request: string;
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  readonly grant: string;
+  readonly subject: Json;
+  readonly purpose: string;
+  readonly scope: string;
+  readonly statement: StatementRecord;
+  readonly format: string;
+  readonly limits: Json;
+  /** Credential references that the session may use; never a secret. */
+  readonly credentials: Json;
+  readonly traceparent: string | null;
+}
+
+/** Durable before the end of the stream. Exactly one for each intent. */
+export interface SessionOutcome {
+  readonly type: 'session.outcome';
+  readonly session: string;
+  /** `seq` of the intent. */
+  readonly intent: number;
+  readonly status: 'completed' | 'refused' | 'failed' | 'cancelled' | 'crashed' | 'orphaned';
+  readonly error: { readonly code: string; readonly message: string; readonly detail: string | null } | null;
+  /** Rows and bytes delivered to the consumer. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** What the engine reports: plan, tables, functions, operators, accesses, peaks, timings, residue. Null if it never could. */
+  readonly engine: Json;
+  /** Microseconds of each step of the one path. */
+  readonly steps: { readonly [step: string]: number };
+}
+
+/** A request that got no session, and which boundary refused it. */
+export interface RequestRefused {
+  readonly type: 'request.refused';
+  readonly request: string;
+  readonly product: string | null;
+  readonly fingerprint: string | null;
+  readonly subject: Json;
+  readonly purpose: string | null;
+  readonly code: string;
+  readonly message: string;
+  readonly decisions: Json;
+}
+
+export type RecordBody =
+  | LogOpened
+  | EvidenceGap
+  | BoundaryLoaded
+  | GrantIssued
+  | SessionIntent
+  | SessionOutcome
+  | RequestRefused;
+
+export type EvidenceRecord = RecordEnvelope & RecordBody;
