@@ -55,19 +55,12 @@ pub(crate) fn shared_caches() -> CacheManagerConfig {
 pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
     let url = format!("{STORES_URL}{mount}/{}", source.path);
     let url = Url::parse(&url).map_err(|error| internal_datafusion_err!("{error}"))?;
-    let (format, extension) = format_of(&source.format);
-    let extension = if source.path.ends_with('/') { extension } else { "" };
-    let options = ListingOptions::new(format).with_file_extension(extension);
-    let config = ListingTableConfig::new(ListingTableUrl::try_new(url.clone(), None)?)
-        .with_listing_options(options)
-        .with_schema(Arc::clone(&schema))
-        .with_expr_adapter_factory(Arc::new(AsDeclared));
-    let table = ListingTable::try_new(config)?;
     match &source.format {
         SourceFormat::Csv {
             header: true,
             delimiter,
         } => {
+            let table = listing(&source.format, &url, Arc::clone(&schema))?;
             let delimiter = delimiter.bytes().next().unwrap_or(b',');
             Ok(Arc::new(HeadedCsv {
                 table,
@@ -76,8 +69,34 @@ pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Resu
                 delimiter,
             }))
         }
-        _ => Ok(Arc::new(table)),
+        SourceFormat::Arrow => Ok(Arc::new(ArrowFiles { url, schema })),
+        _ => Ok(Arc::new(listing(&source.format, &url, schema)?)),
     }
+}
+
+fn listing(format: &SourceFormat, url: &Url, schema: SchemaRef) -> Result<ListingTable> {
+    let (format, extension) = format_of(format);
+    let extension = if url.path().ends_with('/') { extension } else { "" };
+    let options = ListingOptions::new(format).with_file_extension(extension);
+    let config = ListingTableConfig::new(ListingTableUrl::try_new(url.clone(), None)?)
+        .with_listing_options(options)
+        .with_schema(schema)
+        .with_expr_adapter_factory(Arc::new(AsDeclared));
+    ListingTable::try_new(config)
+}
+
+/// The objects of a table: one file, or those of a folder.
+async fn objects(store: &dyn ObjectStore, url: &Url, extension: &str) -> Result<Vec<Path>> {
+    let path = Path::from_url_path(url.path())?;
+    if !url.path().ends_with('/') {
+        return Ok(vec![path]);
+    }
+    let listed: Vec<ObjectMeta> = store.list(Some(&path)).try_collect().await?;
+    Ok(listed
+        .into_iter()
+        .map(|meta| meta.location)
+        .filter(|path| path.as_ref().ends_with(extension))
+        .collect())
 }
 
 fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
@@ -187,18 +206,7 @@ struct HeadedCsv {
 impl HeadedCsv {
     async fn check_headers(&self, state: &dyn Session) -> Result<()> {
         let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
-        let path = Path::from_url_path(self.url.path())?;
-        let objects = if self.url.path().ends_with('/') {
-            let listed: Vec<_> = store.list(Some(&path)).try_collect().await?;
-            listed
-                .into_iter()
-                .map(|meta| meta.location)
-                .filter(|path| path.as_ref().ends_with(".csv"))
-                .collect()
-        } else {
-            vec![path]
-        };
-        for object in objects {
+        for object in objects(store.as_ref(), &self.url, ".csv").await? {
             self.check_header(store.as_ref(), &object).await?;
         }
         Ok(())

@@ -1,0 +1,1147 @@
+/* Generated from schemas/engine-protocol.json, which the Rust types emit. Never edit. */
+
+/**
+ * What a piece of SQL is, and so which names it sees.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckScope".
+ */
+export type CheckScope =
+  | {
+      kind: 'rowFilter';
+      /**
+       * Table that is filtered.
+       */
+      table: string;
+    }
+  | {
+      /**
+       * Masked column.
+       */
+      column: string;
+      kind: 'mask';
+      /**
+       * Table of the masked column.
+       */
+      table: string;
+    }
+  | {
+      kind: 'query';
+      /**
+       * Parameters and their types.
+       */
+      parameters: {
+        [k: string]: string;
+      };
+    };
+/**
+ * Kinds of functions.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "FunctionKind".
+ */
+export type FunctionKind = 'scalar' | 'aggregate' | 'window';
+/**
+ * The engine's closed catalogue of errors: one for each boundary that can refuse, and one for each way to fail.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "EngineErrorCode".
+ */
+export type EngineErrorCode =
+  | 'sql_syntax'
+  | 'statement_refused'
+  | 'statement_too_complex'
+  | 'table_unknown'
+  | 'column_unknown'
+  | 'function_unknown'
+  | 'sql_invalid'
+  | 'parameter_invalid'
+  | 'claim_missing'
+  | 'plan_refused'
+  | 'compute_failed'
+  | 'source_failed'
+  | 'limit_memory'
+  | 'limit_spill'
+  | 'limit_rows'
+  | 'limit_bytes'
+  | 'limit_time'
+  | 'cancelled'
+  | 'internal';
+/**
+ * Kinds of frames, in the order they come: at most one `Planned`, any number of `Data`, exactly one `Outcome`.
+ * An answer without an outcome is a crash.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "FrameKind".
+ */
+export type FrameKind = 'planned' | 'data' | 'outcome';
+/**
+ * Formats of data frames.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OutputFormat".
+ */
+export type OutputFormat = 'arrow' | 'ndjson' | 'json' | 'csv';
+/**
+ * Ends of a session.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OutcomeStatus".
+ */
+export type OutcomeStatus = 'completed' | 'refused' | 'failed' | 'cancelled';
+/**
+ * File formats of a source.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SourceFormat".
+ */
+export type SourceFormat =
+  | {
+      type: 'parquet';
+    }
+  | {
+      /**
+       * One ASCII character.
+       */
+      delimiter: string;
+      /**
+       * Whether the first line names the columns.
+       */
+      header: boolean;
+      type: 'csv';
+    }
+  | {
+      /**
+       * True: one array of objects. False: an object a line.
+       */
+      array: boolean;
+      type: 'json';
+    }
+  | {
+      type: 'arrow';
+    };
+/**
+ * Where a source's bytes are. `root` is absolute and resolved by the control plane.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Store".
+ */
+export type Store = {
+  /**
+   * Reference of the credential, for the evidence. A local store has none.
+   */
+  credential?: string | null;
+  kind: 'local';
+  /**
+   * Absolute path of the folder.
+   */
+  root: string;
+};
+
+/**
+ * A column of a checked query.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckColumn".
+ */
+export interface CheckColumn {
+  /**
+   * Name.
+   */
+  name: string;
+  /**
+   * Whether NULL can occur.
+   */
+  nullable: boolean;
+  /**
+   * Contract type, or the Arrow type's name where the contract has none.
+   */
+  type: string;
+}
+/**
+ * One piece of SQL.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckItem".
+ */
+export interface CheckItem {
+  /**
+   * Chosen by the caller, returned with the result.
+   */
+  id: string;
+  /**
+   * What the SQL is.
+   */
+  scope: CheckScope;
+  /**
+   * The SQL.
+   */
+  sql: string;
+}
+/**
+ * Why a piece of SQL does not plan.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckProblem".
+ */
+export interface CheckProblem {
+  /**
+   * Column in the SQL, from 1, where known.
+   */
+  column?: number | null;
+  /**
+   * What to do: the nearest valid word, or what was expected.
+   */
+  hint?: string | null;
+  /**
+   * Line in the SQL, from 1, where known.
+   */
+  line?: number | null;
+  /**
+   * One sentence, lower case, no final stop.
+   */
+  message: string;
+}
+/**
+ * The results: a view's under `view:NAME`, an item's under its id.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckReport".
+ */
+export interface CheckReport {
+  /**
+   * A result for every view and item.
+   */
+  results: {
+    [k: string]: CheckResult;
+  };
+}
+/**
+ * One result.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckResult".
+ */
+export interface CheckResult {
+  /**
+   * Claims that it names, sorted.
+   */
+  claims: string[];
+  /**
+   * Columns of the result, for views and queries.
+   */
+  columns: CheckColumn[];
+  /**
+   * Functions that it calls, sorted.
+   */
+  functions: string[];
+  /**
+   * Why it does not plan. `None`: it does.
+   */
+  problem?: CheckProblem | null;
+  /**
+   * Tables and columns that it reads, views expanded.
+   */
+  reads: TableRead[];
+  /**
+   * Views that it reads, directly.
+   */
+  views: string[];
+}
+/**
+ * A table that checked SQL reads.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "TableRead".
+ */
+export interface TableRead {
+  /**
+   * Columns, sorted.
+   */
+  columns: string[];
+  /**
+   * Table.
+   */
+  table: string;
+}
+/**
+ * A contract's SQL, whole. Nothing is opened: tables are empty ones of the declared schema.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CheckRequest".
+ */
+export interface CheckRequest {
+  /**
+   * Declared claims and their types.
+   */
+  claims: {
+    [k: string]: string;
+  };
+  /**
+   * Functions that consumers may call. Views and named queries are held to these, policies are not.
+   */
+  functions: string[];
+  /**
+   * What is checked beside the views.
+   */
+  items: CheckItem[];
+  /**
+   * Every setting.
+   */
+  settings: {
+    [k: string]: string;
+  };
+  /**
+   * Declared columns by table.
+   */
+  tables: {
+    [k: string]: Column[];
+  };
+  /**
+   * Views by name.
+   */
+  views: {
+    [k: string]: View;
+  };
+}
+/**
+ * A declared column.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Column".
+ */
+export interface Column {
+  /**
+   * Name as the source has it. Case-sensitive.
+   */
+  name: string;
+  /**
+   * Whether the source may hold NULL.
+   */
+  nullable: boolean;
+  /**
+   * A type of the contract: `boolean`, `tinyint`, `smallint`, `int`, `bigint`, `real`, `double`, `decimal(P, S)`,
+   * `string`, `binary`, `date`, `time`, `timestamp`, `timestamptz`, `list<T>`, `struct<name: T, ...>`.
+   */
+  type: string;
+}
+/**
+ * A view over governed tables: it sees what the session sees, never more.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "View".
+ */
+export interface View {
+  /**
+   * A SQL query.
+   */
+  sql: string;
+}
+/**
+ * Everything that a contract can name of the engine: emitted to `schemas/engine-catalog.json`.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "EngineCatalog".
+ */
+export interface EngineCatalog {
+  /**
+   * `datafusion` version.
+   */
+  engineVersion: string;
+  /**
+   * Every function, sorted by name.
+   */
+  functions: FunctionEntry[];
+  /**
+   * Every `datafusion.*` setting, sorted by key.
+   */
+  settings: SettingEntry[];
+}
+/**
+ * A function of DataFusion.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "FunctionEntry".
+ */
+export interface FunctionEntry {
+  /**
+   * Other names.
+   */
+  aliases: string[];
+  /**
+   * One sentence, from DataFusion's documentation.
+   */
+  description: string;
+  /**
+   * Group as a contract names it, without the `@`: `aggregate`, `window`, `datetime`, `string`, `math`, `regex`,
+   * `nested`, `conditional`, `crypto`, `encoding`, `struct`, `other`.
+   */
+  group: string;
+  /**
+   * Kind.
+   */
+  kind: FunctionKind;
+  /**
+   * Canonical name.
+   */
+  name: string;
+  /**
+   * `immutable`, `stable` or `volatile`.
+   */
+  volatility: string;
+}
+/**
+ * A setting of DataFusion.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SettingEntry".
+ */
+export interface SettingEntry {
+  /**
+   * The value that Ambit sets instead, if any.
+   */
+  ambit?: string | null;
+  /**
+   * DataFusion's default, independent of the machine.
+   */
+  default: string;
+  /**
+   * DataFusion's words.
+   */
+  description: string;
+  /**
+   * `datafusion.execution.batch_size` and the like.
+   */
+  key: string;
+  /**
+   * Whether a contract or environment may set it. The others hold up a boundary.
+   */
+  settable: boolean;
+}
+/**
+ * Why a session did not complete. `code`, `message` and `hint` are for the consumer and never hold a value that the
+ * policy hides; `detail` is the engine's own text, for the operator alone.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "EngineError".
+ */
+export interface EngineError {
+  /**
+   * Stable code.
+   */
+  code: EngineErrorCode;
+  /**
+   * The engine's text. May hold hidden values: never shown to a consumer.
+   */
+  detail?: string | null;
+  /**
+   * What to do.
+   */
+  hint?: string | null;
+  /**
+   * One sentence, lower case, no final stop.
+   */
+  message: string;
+  /**
+   * Where in the statement.
+   */
+  position?: Position | null;
+}
+/**
+ * A place in a statement, both from 1.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Position".
+ */
+export interface Position {
+  /**
+   * Column, in characters.
+   */
+  column: number;
+  /**
+   * Line.
+   */
+  line: number;
+}
+/**
+ * A visible column and how it is masked.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "GovernedColumn".
+ */
+export interface GovernedColumn {
+  /**
+   * None: the column is shown as it is. Several: applied in this order, `value` being the result of the one before.
+   */
+  masks: Mask[];
+  /**
+   * Name of a column of the source.
+   */
+  name: string;
+}
+/**
+ * A mask: SQL that stands for a column's value and keeps its type.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Mask".
+ */
+export interface Mask {
+  /**
+   * Name of the mask in the contract.
+   */
+  id: string;
+  /**
+   * A SQL expression over `value` (the masked column) and the source's other columns, raw.
+   */
+  sql: string;
+}
+/**
+ * A worker's state.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Health".
+ */
+export interface Health {
+  /**
+   * `datafusion` version.
+   */
+  engineVersion: string;
+  /**
+   * Memory reserved by all sessions, in bytes.
+   */
+  memoryReservedBytes: number;
+  /**
+   * Process id.
+   */
+  pid: number;
+  /**
+   * Resident memory of the process, in bytes.
+   */
+  residentBytes: number;
+  /**
+   * What the kernel enforces on this process.
+   */
+  sandbox: Sandbox;
+  /**
+   * Open sessions.
+   */
+  sessions: number;
+  /**
+   * Sessions since the start.
+   */
+  sessionsTotal: number;
+  /**
+   * Spill on disk, in bytes.
+   */
+  spillBytes: number;
+  /**
+   * Tasks of sessions alive.
+   */
+  tasks: number;
+  /**
+   * Templates held.
+   */
+  templates: number;
+}
+/**
+ * What of the sandbox is in force.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Sandbox".
+ */
+export interface Sandbox {
+  /**
+   * File access is limited to store roots (read) and the spill folder: `enforced`, `partial`, `unavailable`.
+   */
+  landlock: string;
+  /**
+   * Resource limits in force, `name=value`.
+   */
+  rlimits: string[];
+  /**
+   * System calls that no query needs (sockets, exec, ptrace, mounts) fail: `enforced`, `unavailable`.
+   */
+  seccomp: string;
+}
+/**
+ * Opens a session on a template and runs its one statement.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OpenSession".
+ */
+export interface OpenSession {
+  /**
+   * Bound to `$claims.NAME` in policy SQL. A claim that a policy names and that is missing here refuses the session.
+   */
+  claims: {
+    [k: string]: TypedValue;
+  };
+  /**
+   * The session's clock, in microseconds since 1970 UTC: what `now()` says, to consumer and policy alike.
+   */
+  clockMicros: number;
+  /**
+   * How the rows are written into data frames.
+   */
+  format: OutputFormat;
+  /**
+   * What the session may use up.
+   */
+  limits: SessionLimits;
+  /**
+   * Bound to `$purpose` in policy SQL.
+   */
+  purpose: string;
+  /**
+   * Session id, as in the evidence.
+   */
+  session: string;
+  /**
+   * What it runs.
+   */
+  statement: Statement;
+  /**
+   * Digest of a template that this worker holds.
+   */
+  template: string;
+  /**
+   * Bound to `$tenant` in policy SQL.
+   */
+  tenant: string;
+  /**
+   * W3C `traceparent` of the request, if it had one.
+   */
+  traceparent?: string | null;
+}
+/**
+ * A value with its contract type. `value` is a JSON boolean, number or string, or null; 64-bit integers and decimals
+ * may be strings, dates and timestamps are ISO 8601 strings.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "TypedValue".
+ */
+export interface TypedValue {
+  /**
+   * A scalar type of the contract.
+   */
+  type: string;
+  /**
+   * The value.
+   */
+  value: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Limits of one session. All are hard: the one that is passed ends the session with its own error code.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SessionLimits".
+ */
+export interface SessionLimits {
+  /**
+   * Bytes of the result, as written in its format.
+   */
+  bytes: number;
+  /**
+   * From now to the last byte, in milliseconds. What was spent in queues is already taken off.
+   */
+  deadlineMs: number;
+  /**
+   * Memory that operators may reserve, in bytes.
+   */
+  memoryBytes: number;
+  /**
+   * Nodes of the logical plan after views and CTEs are expanded.
+   */
+  planNodes: number;
+  /**
+   * Rows of the result.
+   */
+  rows: number;
+  /**
+   * Spill files, in bytes. 0 turns spilling off.
+   */
+  spillBytes: number;
+  /**
+   * Bytes of the statement.
+   */
+  statementBytes: number;
+  /**
+   * Depth of the parsed statement, flat operator chains counted as they nest.
+   */
+  statementDepth: number;
+  /**
+   * Nodes of the parsed statement.
+   */
+  statementNodes: number;
+}
+/**
+ * A statement and its named parameters.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Statement".
+ */
+export interface Statement {
+  /**
+   * Bound to `$name`.
+   */
+  parameters: {
+    [k: string]: TypedValue;
+  };
+  /**
+   * One SQL query.
+   */
+  sql: string;
+}
+/**
+ * Metrics of one operator.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OperatorMetrics".
+ */
+export interface OperatorMetrics {
+  /**
+   * Depth in the plan, the root being 0.
+   */
+  depth: number;
+  /**
+   * Governed table whose barrier this runs inside, if any. Such metrics are for the owner alone.
+   */
+  inside?: string | null;
+  /**
+   * Values summed over partitions: counts, bytes, nanoseconds, by DataFusion's metric name.
+   */
+  metrics: {
+    [k: string]: number;
+  };
+  /**
+   * Operator's name.
+   */
+  operator: string;
+}
+/**
+ * How a session ended. Sent when nothing of it is left in the worker.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Outcome".
+ */
+export interface Outcome {
+  /**
+   * What was read from stores, an entry an object.
+   */
+  accesses: SourceAccess[];
+  /**
+   * Batches written into data frames.
+   */
+  batches: number;
+  /**
+   * Bytes of data frames.
+   */
+  bytes: number;
+  /**
+   * Why, unless it completed.
+   */
+  error?: EngineError | null;
+  /**
+   * Highest reservation, in bytes.
+   */
+  memoryPeakBytes: number;
+  /**
+   * Operators of the whole plan, barriers' insides too, depth first.
+   */
+  operators: OperatorMetrics[];
+  /**
+   * What was left when this was sent. All zero, or the session leaked.
+   */
+  residue: Residue;
+  /**
+   * SHA-256 of the data frames' bytes: `sha256:...`.
+   */
+  resultDigest: string;
+  /**
+   * Rows written into data frames.
+   */
+  rows: number;
+  /**
+   * Spill written, in bytes.
+   */
+  spillBytes: number;
+  /**
+   * How it ended.
+   */
+  status: OutcomeStatus;
+  /**
+   * Where time went.
+   */
+  timings: Timings;
+}
+/**
+ * What was read of one object.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SourceAccess".
+ */
+export interface SourceAccess {
+  /**
+   * Bytes read.
+   */
+  bytes: number;
+  /**
+   * Reference of the credential that was used.
+   */
+  credential?: string | null;
+  /**
+   * Requests that the store refused or failed.
+   */
+  failures: number;
+  /**
+   * Path in the store. For a listing, the folder, ending with `/`.
+   */
+  object: string;
+  /**
+   * Byte ranges `[start, end)` that were read, merged and sorted.
+   */
+  ranges: [number, number][];
+  /**
+   * Requests: lists, heads and reads.
+   */
+  requests: number;
+  /**
+   * Size of the object, in bytes, when it was opened.
+   */
+  size?: number | null;
+  /**
+   * Name of the store.
+   */
+  store: string;
+  /**
+   * Version of the object: its entity tag.
+   */
+  version?: string | null;
+}
+/**
+ * What a session left behind.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Residue".
+ */
+export interface Residue {
+  /**
+   * Memory still reserved, in bytes.
+   */
+  memoryBytes: number;
+  /**
+   * Spill still on disk, in bytes.
+   */
+  spillBytes: number;
+  /**
+   * Tasks still alive.
+   */
+  tasks: number;
+}
+/**
+ * Where time went, in microseconds from the arrival of the request in the worker.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Timings".
+ */
+export interface Timings {
+  /**
+   * Building the session: state, runtime, catalog, stores.
+   */
+  assembleMicros: number;
+  /**
+   * From the last row until nothing was left.
+   */
+  closeMicros: number;
+  /**
+   * From the end of planning to the first row.
+   */
+  firstRowMicros: number;
+  /**
+   * Parsing, gates, binding, optimizing, physical planning, verification.
+   */
+  planMicros: number;
+  /**
+   * From the end of planning to the last row, waiting for the reader included.
+   */
+  runMicros: number;
+}
+/**
+ * What was planned and verified, before the first row.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Planned".
+ */
+export interface Planned {
+  /**
+   * Columns of the result.
+   */
+  columns: ResultColumn[];
+  /**
+   * Functions of the bound and of the optimized plan, sorted.
+   */
+  functions: string[];
+  /**
+   * The physical plan above the barriers, for the owner.
+   */
+  physicalPlan: string;
+  /**
+   * SHA-256 of the bound plan's text, literals included: `sha256:...`.
+   */
+  planDigest: string;
+  /**
+   * Governed tables that the plan reads, by name.
+   */
+  tables: {
+    [k: string]: TableUse;
+  };
+  /**
+   * Views that were expanded, sorted.
+   */
+  views: string[];
+}
+/**
+ * A column of a result.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ResultColumn".
+ */
+export interface ResultColumn {
+  /**
+   * Name as the statement gives it.
+   */
+  name: string;
+  /**
+   * Whether NULL can occur.
+   */
+  nullable: boolean;
+  /**
+   * Contract type, or the Arrow type's name where the contract has none.
+   */
+  type: string;
+}
+/**
+ * How a statement uses a governed table.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "TableUse".
+ */
+export interface TableUse {
+  /**
+   * Visible columns that the consumer's plan takes from the barrier, sorted.
+   */
+  columns: string[];
+  /**
+   * Row filters that were applied, by id.
+   */
+  filters: string[];
+  /**
+   * The plans inside this table's barriers, for the owner.
+   */
+  innerPlans: string[];
+  /**
+   * Masks that were applied, by column.
+   */
+  masks: {
+    [k: string]: string[];
+  };
+  /**
+   * Consumer predicates that ran inside the barrier.
+   */
+  pushedPredicates: string[];
+  /**
+   * Name of the source.
+   */
+  source: string;
+}
+/**
+ * Body of every answer that is not 2xx: the request itself was wrong, no session was opened.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ProtocolError".
+ */
+export interface ProtocolError {
+  /**
+   * `template_unknown`, `template_invalid`, `digest_mismatch`, `request_invalid`, `session_unknown`, `session_open`.
+   */
+  code: string;
+  /**
+   * For the operator.
+   */
+  message: string;
+}
+/**
+ * A row filter: SQL that must be true for a row to exist.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "RowFilter".
+ */
+export interface RowFilter {
+  /**
+   * Name of the row filter in the contract.
+   */
+  id: string;
+  /**
+   * A SQL predicate over the source's columns; subqueries name sources, raw.
+   */
+  sql: string;
+}
+/**
+ * Everything that a session may hold, as the grant names it. Immutable, content-addressed, sent once to each worker;
+ * a session is this plus claims, limits, a clock and a statement ([`crate::OpenSession`]).
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SessionTemplate".
+ */
+export interface SessionTemplate {
+  /**
+   * Fingerprint of the boundary that this was cut from.
+   */
+  boundary: string;
+  /**
+   * Declared claims and their types (the contract's type names), so that `$claims.x` has a type in policy SQL.
+   */
+  claims: {
+    [k: string]: string;
+  };
+  /**
+   * Canonical names of the functions that the consumer and the views may call.
+   */
+  functions: string[];
+  /**
+   * Every `datafusion.*` setting with its value. A key that the engine does not know is refused.
+   */
+  settings: {
+    [k: string]: string;
+  };
+  /**
+   * Raw tables by name, which policy expressions see and consumers never do.
+   */
+  sources: {
+    [k: string]: Source;
+  };
+  /**
+   * Stores by name. Only those that a source below needs.
+   */
+  stores: {
+    [k: string]: Store;
+  };
+  /**
+   * Governed tables by name: what the consumer's SQL can reach.
+   */
+  tables: {
+    [k: string]: Table;
+  };
+  /**
+   * Views by name, planned over the governed tables and other views of this template.
+   */
+  views: {
+    [k: string]: View;
+  };
+}
+/**
+ * A table as it lies in a store.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Source".
+ */
+export interface Source {
+  /**
+   * All declared columns, in declared order.
+   */
+  columns: Column[];
+  /**
+   * How the bytes are read.
+   */
+  format: SourceFormat;
+  /**
+   * Path of a file in the store, or of a folder when it ends with `/`. Relative, `/`-separated, no `.` or `..`.
+   */
+  path: string;
+  /**
+   * Name of a store of the template.
+   */
+  store: string;
+}
+/**
+ * A table as this grant shows it.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Table".
+ */
+export interface Table {
+  /**
+   * The columns that exist for this session, in declared order. One that is not here was never there.
+   */
+  columns: GovernedColumn[];
+  /**
+   * All apply (AND); NULL does not pass.
+   */
+  filters: RowFilter[];
+  /**
+   * Name of a source of the template.
+   */
+  source: string;
+}
+/**
+ * The first and only line that a worker reads from its standard input. The end of that input ends the worker.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "WorkerConfig".
+ */
+export interface WorkerConfig {
+  /**
+   * Address space of the process, in bytes: what no pool accounts for ends the worker here, not the machine.
+   */
+  addressSpaceBytes?: number | null;
+  /**
+   * Memory that all sessions together may reserve, in bytes.
+   */
+  memoryBytes: number;
+  /**
+   * Folders that may be read: the roots of all local stores.
+   */
+  roots: string[];
+  /**
+   * Path of the Unix socket to listen on, in a folder that only its owner can enter.
+   */
+  socket: string;
+  /**
+   * Spill of all sessions together, in bytes.
+   */
+  spillBytes: number;
+  /**
+   * Folder of spill files; its content is removed. None turns spilling off.
+   */
+  spillFolder?: string | null;
+  /**
+   * Templates that are kept.
+   */
+  templatesMax: number;
+  /**
+   * Threads that run queries.
+   */
+  threads: number;
+}
+/**
+ * The first line that a worker writes to its standard output: it listens.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "WorkerReady".
+ */
+export interface WorkerReady {
+  /**
+   * `datafusion` version.
+   */
+  engineVersion: string;
+  /**
+   * Process id.
+   */
+  pid: number;
+  /**
+   * What the kernel enforces.
+   */
+  sandbox: Sandbox;
+}

@@ -1,0 +1,84 @@
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** The file system as the log uses it: every step that can fail or lie is here, so that tests can make it. */
+export interface Files {
+  ensureFolder(path: string): Promise<void>;
+  list(folder: string): Promise<readonly string[]>;
+  read(path: string): Promise<Buffer>;
+  readAt(path: string, offset: number, length: number): Promise<Buffer>;
+  /** Creates a file that was not there, durably named. */
+  create(path: string): Promise<LogFile>;
+  /** Replaces a file's content as one step. */
+  replace(path: string, bytes: Buffer): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+export interface LogFile {
+  /** Writes all bytes at the end of what was written. */
+  append(bytes: Buffer): Promise<void>;
+  /** Returns when everything appended survives a loss of power. */
+  sync(): Promise<void>;
+  truncate(length: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const FILE_MODE = 0o600;
+
+/** The real one. */
+export const disk: Files = {
+  ensureFolder: async (path) => {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  },
+  list: (folder) => readdir(folder),
+  read: (path) => readFile(path),
+  readAt: async (path, offset, length) => {
+    const file = await open(path, 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      const { bytesRead } = await file.read(bytes, 0, length, offset);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  },
+  create: async (path) => {
+    const file = await open(path, 'wx', FILE_MODE);
+    await syncFolder(dirname(path));
+    return logFile(file);
+  },
+  replace: async (path, bytes) => {
+    const file = await open(`${path}.new`, 'w', FILE_MODE);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}.new`, path);
+    await syncFolder(dirname(path));
+  },
+  remove: (path) => rm(path, { force: true }),
+};
+
+function logFile(file: FileHandle): LogFile {
+  return {
+    append: async (bytes) => {
+      let written = 0;
+      // A short write is not an error to the kernel: the rest comes in the next, or fails there.
+      while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
+    },
+    sync: () => file.datasync(),
+    truncate: (length) => file.truncate(length),
+    close: () => file.close(),
+  };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,15 @@
+/** Every limit of this package. */
+export const limits = {
+  /** A segment that has reached this is closed. */
+  segmentBytesMax: 16 * 1024 * 1024,
+  /** A record: never truncated, so one that is longer is refused before its session opens. */
+  recordBytesMax: 8 * 1024 * 1024,
+  /** Written by one write and made durable by one sync. */
+  batchRecordsMax: 1_024,
+  /** Kept on disk so that outcomes still fit when the disk is full. */
+  reserveBytes: 4 * 1024 * 1024,
+  /** Outcomes kept in memory while the log cannot be written. */
+  heldOutcomesMax: 10_000,
+  /** Between two attempts to write again. */
+  healDelayMs: 250,
+} as const;

@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { type Catalog, emptyIndex, indexRecord, type SegmentIndex } from './catalog.ts';
+import { EvidenceUnavailable } from './errors.ts';
+import type { Files, LogFile } from './files.ts';
+import { limits } from './limits.ts';
+import type { EvidenceRecord, RecordBody } from './record.ts';
+import type { Recovered } from './recovery.ts';
+import { chain, encodeHeader, encodeRecord, segmentName } from './segment.ts';
+
+interface Waiting {
+  readonly body: RecordBody;
+  readonly done: (record: EvidenceRecord) => void;
+  readonly failed: (error: Error) => void;
+}
+
+interface Segment {
+  readonly number: number;
+  readonly file: LogFile;
+  readonly index: SegmentIndex;
+  /** Bytes that are acknowledged. */
+  length: number;
+}
+
+/**
+ * Writes the log. Records that come while a batch is being made durable wait for the next, and share its sync. A
+ * segment that failed once is never written again: after a failed sync nobody knows what is on the disk.
+ */
+export class Writer {
+  readonly boot = randomUUID();
+  readonly open: Map<string, number>;
+  readonly segments: number[];
+  #queue: Waiting[] = [];
+  #running: Promise<void> | null = null;
+  #segment: Segment | null = null;
+  #seq: number;
+  #chain: string;
+  #lastMicros: bigint;
+  #failure: string | null = null;
+  #healAt = 0;
+  #reserve = false;
+  /** Outcomes of sessions that ended while nothing could be written. */
+  #held: RecordBody[] = [];
+  readonly #files: Files;
+  readonly #folder: string;
+  readonly #catalog: Catalog;
+  readonly log: string;
+
+  constructor(files: Files, folder: string, catalog: Catalog, recovered: Recovered) {
+    this.#files = files;
+    this.#folder = folder;
+    this.#catalog = catalog;
+    this.log = recovered.log ?? randomUUID();
+    this.open = new Map(recovered.open);
+    this.segments = [...recovered.segments];
+    this.#seq = recovered.nextSeq;
+    this.#chain = recovered.chain;
+    this.#lastMicros = recovered.lastAt === '' ? 0n : microsOf(recovered.lastAt);
+  }
+
+  /** Why the log cannot be written now, or null. */
+  get failure(): string | null {
+    return this.#failure;
+  }
+
+  get current(): { readonly number: number; readonly index: SegmentIndex } | null {
+    return this.#segment;
+  }
+
+  /** Resolves when the record is durable. */
+  append(body: RecordBody): Promise<EvidenceRecord> {
+    const mayWait = body.type === 'session.outcome';
+    if (this.#failure !== null && !mayWait && Date.now() < this.#healAt) {
+      return Promise.reject(new EvidenceUnavailable(this.#failure));
+    }
+    return new Promise((done, failed) => {
+      this.#queue.push({ body, done, failed });
+      this.#running ??= this.#drain();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#running;
+    await this.#segment?.file.close();
+    this.#segment = null;
+  }
+
+  async #drain(): Promise<void> {
+    // Appends of the same turn of the event loop belong to one batch.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, limits.batchRecordsMax);
+      try {
+        if (this.#failure !== null) await this.#heal();
+        const records = await this.#write(batch.map(({ body }) => body));
+        batch.forEach(({ done }, at) => {
+          done(records[at] as EvidenceRecord);
+        });
+      } catch (error) {
+        await this.#fail(batch, error as Error);
+      }
+    }
+    this.#running = null;
+  }
+
+  async #write(bodies: readonly RecordBody[]): Promise<readonly EvidenceRecord[]> {
+    const segment = await this.#writable();
+    const lines: Buffer[] = [];
+    const written: { record: EvidenceRecord; offset: number; length: number }[] = [];
+    let link = this.#chain;
+    let offset = segment.length;
+    for (const [at, body] of bodies.entries()) {
+      const record = this.#envelope(body, this.#seq + at);
+      const { line, digest } = encodeRecord(record);
+      lines.push(line);
+      link = chain(link, digest);
+      written.push({ record, offset, length: line.length - 1 });
+      offset += line.length;
+    }
+    await segment.file.append(Buffer.concat(lines));
+    await segment.file.sync();
+    this.#seq += bodies.length;
+    this.#chain = link;
+    segment.length = offset;
+    for (const located of written) this.#remember(segment, located);
+    return written.map(({ record }) => record);
+  }
+
+  #remember(segment: Segment, located: { record: EvidenceRecord; offset: number; length: number }): void {
+    indexRecord(segment.index, located);
+    const { record } = located;
+    if (record.type === 'session.intent') this.open.set(record.session, record.seq);
+    else if (record.type === 'session.outcome') this.open.delete(record.session);
+  }
+
+  /** The segment to write to: a new one where the last is full or was abandoned. */
+  async #writable(): Promise<Segment> {
+    if (this.#segment !== null && this.#segment.length < limits.segmentBytesMax) return this.#segment;
+    if (this.#segment !== null) {
+      const full = this.#segment;
+      this.#segment = null;
+      await full.file.close();
+      await this.#catalog.save(full.number, full.index);
+    }
+    await this.#ensureReserve();
+    const number = (this.segments.at(-1) ?? 0) + 1;
+    const header = encodeHeader({
+      format: 'ambit/evidence/v1',
+      log: this.log,
+      segment: number,
+      first: this.#seq,
+      previous: this.#chain,
+      open: [...this.open],
+    });
+    const path = join(this.#folder, segmentName(number));
+    // What an attempt before this one left under the name holds nothing acknowledged.
+    await this.#files.remove(path);
+    const file = await this.#files.create(path);
+    await file.append(header);
+    await file.sync();
+    this.segments.push(number);
+    this.#segment = { number, file, index: emptyIndex(), length: header.length };
+    return this.#segment;
+  }
+
+  #envelope(body: RecordBody, seq: number): EvidenceRecord {
+    const now = BigInt(Date.now()) * 1_000n;
+    if (now > this.#lastMicros) this.#lastMicros = now;
+    const micros = this.#lastMicros;
+    const at = new Date(Number(micros / 1_000n))
+      .toISOString()
+      .replace('Z', `${String(micros % 1_000n).padStart(3, '0')}Z`);
+    return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot, ...body };
+  }
+
+  /** Room that outcomes may use when the disk is full. Real bytes: a hole would promise nothing. */
+  async #ensureReserve(): Promise<void> {
+    if (this.#reserve || this.#failure !== null) return;
+    await this.#files.replace(this.#reservePath(), Buffer.alloc(limits.reserveBytes, 1));
+    this.#reserve = true;
+  }
+
+  #reservePath(): string {
+    return join(this.#folder, 'reserve');
+  }
+
+  async #fail(batch: readonly Waiting[], error: Error): Promise<void> {
+    this.#failure ??= `the evidence cannot be written: ${(error as NodeJS.ErrnoException).code ?? error.message}`;
+    this.#healAt = Date.now() + limits.healDelayMs;
+    await this.#abandon();
+    const outcomes = batch.filter(({ body }) => body.type === 'session.outcome');
+    for (const { failed } of batch.filter(({ body }) => body.type !== 'session.outcome')) {
+      failed(new EvidenceUnavailable(this.#failure));
+    }
+    if (outcomes.length > 0) await this.#saveOutcomes(outcomes);
+  }
+
+  /** Outcomes of what already ran: into the reserve's room, else into memory until the log can be written. */
+  async #saveOutcomes(outcomes: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#files.remove(this.#reservePath());
+      this.#reserve = false;
+      const records = await this.#write(outcomes.map(({ body }) => body));
+      outcomes.forEach(({ done }, at) => {
+        done(records[at] as EvidenceRecord);
+      });
+    } catch {
+      await this.#abandon();
+      for (const { body, failed } of outcomes) {
+        if (this.#held.length < limits.heldOutcomesMax) this.#held.push(body);
+        failed(new EvidenceUnavailable(this.#failure ?? 'the evidence cannot be written'));
+      }
+    }
+  }
+
+  async #abandon(): Promise<void> {
+    const abandoned = this.#segment;
+    this.#segment = null;
+    if (abandoned === null) return;
+    // If even this fails, the next header's `first` says where the acknowledged records end.
+    await abandoned.file.truncate(abandoned.length).catch(() => undefined);
+    await abandoned.file.close().catch(() => undefined);
+    await this.#catalog.save(abandoned.number, abandoned.index).catch(() => undefined);
+  }
+
+  /** Tries to write again: first that there was a gap, then what was held. */
+  async #heal(): Promise<void> {
+    const reason = this.#failure ?? '';
+    if (Date.now() < this.#healAt) throw new EvidenceUnavailable(reason);
+    this.#failure = null;
+    try {
+      await this.#ensureReserve();
+      const held = this.#held;
+      await this.#write([{ type: 'evidence.gap', reason }, ...held]);
+      this.#held = [];
+    } catch (error) {
+      this.#failure = reason;
+      throw error;
+    }
+  }
+}
+
+function microsOf(at: string): bigint {
+  return BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000n + BigInt(at.slice(23, 26) || '0');
+}
