@@ -20,11 +20,28 @@ fn main() {
     generator.subschema_for::<SessionTemplate>();
     generator.subschema_for::<WorkerConfig>();
     generator.subschema_for::<WorkerReady>();
+    let mut definitions = serde_json::Value::Object(generator.take_definitions(true));
+    require_every_key(&mut definitions);
     let schema = serde_json::json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": "urn:ambit:schema:engine-protocol",
         "title": "EngineProtocol",
-        "definitions": generator.take_definitions(true),
+        "definitions": definitions,
     });
     println!("{schema:#}");
+}
+
+/// Optional means null here, never absent.
+fn require_every_key(schema: &mut serde_json::Value) {
+    match schema {
+        serde_json::Value::Object(object) => {
+            if let Some(serde_json::Value::Object(properties)) = object.get("properties") {
+                let keys: Vec<serde_json::Value> = properties.keys().map(|key| key.as_str().into()).collect();
+                object.insert("required".into(), keys.into());
+            }
+            object.values_mut().for_each(require_every_key);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(require_every_key),
+        _ => {}
+    }
 }

@@ -12,7 +12,10 @@ export interface Boundary {
   /** Claims that policies may name, with their types. */
   readonly claims: Readonly<Record<string, { readonly type: string; readonly description: string }>>;
   /** What an unauthenticated request is, if the contract allows any. */
-  readonly anonymous: { readonly purposes: readonly string[]; readonly claims: Readonly<Record<string, ClaimValue>> } | null;
+  readonly anonymous: {
+    readonly purposes: readonly string[];
+    readonly claims: Readonly<Record<string, ClaimValue>>;
+  } | null;
   readonly session: { readonly scope: Scope; readonly maxScope: Scope };
   readonly stores: Readonly<Record<string, BoundaryStore>>;
   readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;

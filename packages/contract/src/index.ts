@@ -1,3 +1,4 @@
+/** YAML to contract to boundary: schema, canonical JSON, fingerprint. No I/O but reading files. */
 export type {
   Boundary,
   BoundaryCatalog,
@@ -17,3 +18,10 @@ export type {
   Reads,
   Scope,
 } from './boundary.ts';
+export { canonicalize, digest, fingerprint } from './canonical.ts';
+export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
+export { type Document, readDocument } from './document.ts';
+export type { EngineFacts } from './draft.ts';
+export { formatProblem, nearest, placeOf, type Problem } from './problem.ts';
+export { Contract, emitSchemas, Environment } from './schema.ts';
+export { durationMs, sizeBytes } from './units.ts';

@@ -130,7 +130,7 @@ export type Store = {
   /**
    * Reference of the credential, for the evidence. A local store has none.
    */
-  credential?: string | null;
+  credential: string | null;
   kind: 'local';
   /**
    * Absolute path of the folder.
@@ -188,15 +188,15 @@ export interface CheckProblem {
   /**
    * Column in the SQL, from 1, where known.
    */
-  column?: number | null;
+  column: number | null;
   /**
    * What to do: the nearest valid word, or what was expected.
    */
-  hint?: string | null;
+  hint: string | null;
   /**
    * Line in the SQL, from 1, where known.
    */
-  line?: number | null;
+  line: number | null;
   /**
    * One sentence, lower case, no final stop.
    */
@@ -238,7 +238,7 @@ export interface CheckResult {
   /**
    * Why it does not plan. `None`: it does.
    */
-  problem?: CheckProblem | null;
+  problem: CheckProblem | null;
   /**
    * Tables and columns that it reads, views expanded.
    */
@@ -400,7 +400,7 @@ export interface SettingEntry {
   /**
    * The value that Ambit sets instead, if any.
    */
-  ambit?: string | null;
+  ambit: string | null;
   /**
    * DataFusion's default, independent of the machine.
    */
@@ -433,11 +433,11 @@ export interface EngineError {
   /**
    * The engine's text. May hold hidden values: never shown to a consumer.
    */
-  detail?: string | null;
+  detail: string | null;
   /**
    * What to do.
    */
-  hint?: string | null;
+  hint: string | null;
   /**
    * One sentence, lower case, no final stop.
    */
@@ -445,7 +445,7 @@ export interface EngineError {
   /**
    * Where in the statement.
    */
-  position?: Position | null;
+  position: Position | null;
 }
 /**
  * A place in a statement, both from 1.
@@ -611,7 +611,7 @@ export interface OpenSession {
   /**
    * W3C `traceparent` of the request, if it had one.
    */
-  traceparent?: string | null;
+  traceparent: string | null;
 }
 /**
  * A value with its contract type. `value` is a JSON boolean, number or string, or null; 64-bit integers and decimals
@@ -628,9 +628,7 @@ export interface TypedValue {
   /**
    * The value.
    */
-  value: {
-    [k: string]: unknown;
-  };
+  value: unknown;
 }
 /**
  * Limits of one session. All are hard: the one that is passed ends the session with its own error code.
@@ -708,7 +706,7 @@ export interface OperatorMetrics {
   /**
    * Governed table whose barrier this runs inside, if any. Such metrics are for the owner alone.
    */
-  inside?: string | null;
+  inside: string | null;
   /**
    * Values summed over partitions: counts, bytes, nanoseconds, by DataFusion's metric name.
    */
@@ -742,7 +740,7 @@ export interface Outcome {
   /**
    * Why, unless it completed.
    */
-  error?: EngineError | null;
+  error: EngineError | null;
   /**
    * Highest reservation, in bytes.
    */
@@ -790,7 +788,7 @@ export interface SourceAccess {
   /**
    * Reference of the credential that was used.
    */
-  credential?: string | null;
+  credential: string | null;
   /**
    * Requests that the store refused or failed.
    */
@@ -810,7 +808,7 @@ export interface SourceAccess {
   /**
    * Size of the object, in bytes, when it was opened.
    */
-  size?: number | null;
+  size: number | null;
   /**
    * Name of the store.
    */
@@ -818,7 +816,7 @@ export interface SourceAccess {
   /**
    * Version of the object: its entity tag.
    */
-  version?: string | null;
+  version: string | null;
 }
 /**
  * What a session left behind.
@@ -1095,7 +1093,7 @@ export interface WorkerConfig {
   /**
    * Address space of the process, in bytes: what no pool accounts for ends the worker here, not the machine.
    */
-  addressSpaceBytes?: number | null;
+  addressSpaceBytes: number | null;
   /**
    * Memory that all sessions together may reserve, in bytes.
    */
@@ -1115,7 +1113,7 @@ export interface WorkerConfig {
   /**
    * Folder of spill files; its content is removed. None turns spilling off.
    */
-  spillFolder?: string | null;
+  spillFolder: string | null;
   /**
    * Templates that are kept.
    */

@@ -1,0 +1,266 @@
+import type { Boundary, BoundaryFormat, BoundaryLimits, BoundarySetting, Reads } from './boundary.ts';
+import {
+  allowedFunctions,
+  checkContract,
+  Draft,
+  effectiveLimits,
+  effectiveSettings,
+  type EngineFacts,
+  maskedColumns,
+} from './draft.ts';
+import type { Document, Path } from './document.ts';
+import type { Problem } from './problem.ts';
+import type { Contract, Environment } from './schema.ts';
+
+/** What the engine checks. Structurally the engine protocol's `CheckRequest`. */
+export interface CheckRequest {
+  tables: Record<string, { name: string; type: string; nullable: boolean }[]>;
+  views: Record<string, { sql: string }>;
+  functions: string[];
+  settings: Record<string, string>;
+  claims: Record<string, string>;
+  items: { id: string; scope: CheckScope; sql: string }[];
+}
+
+type CheckScope =
+  | { kind: 'rowFilter'; table: string }
+  | { kind: 'mask'; table: string; column: string }
+  | { kind: 'query'; parameters: Record<string, string> };
+
+/** What it found. Structurally the engine protocol's `CheckReport`. */
+export interface CheckReport {
+  readonly results: Readonly<Record<string, CheckResult>>;
+}
+
+interface CheckResult {
+  readonly problem: {
+    readonly message: string;
+    readonly hint: string | null;
+    readonly line: number | null;
+    readonly column: number | null;
+  } | null;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[];
+  readonly reads: readonly { readonly table: string; readonly columns: readonly string[] }[];
+  readonly views: readonly string[];
+  readonly functions: readonly string[];
+  readonly claims: readonly string[];
+}
+
+/** A contract whose words are right; its SQL is still to be checked. */
+export interface Prepared {
+  readonly document: Document<Contract>;
+  readonly contract: Contract;
+  readonly environment: Environment;
+  readonly engineVersion: string;
+  readonly settings: Readonly<Record<string, BoundarySetting>>;
+  readonly limits: BoundaryLimits;
+  readonly request: CheckRequest;
+  readonly problems: readonly Problem[];
+}
+
+/** Checks all but the SQL, and says what of it the engine must check. */
+export function prepare(
+  document: Document<Contract>,
+  contract: Contract,
+  environment: { readonly value: Environment; readonly problem: Document<Environment>['problem'] },
+  facts: EngineFacts,
+): Prepared {
+  const draft = new Draft(document, contract, environment.value, facts);
+  checkContract(draft);
+  const functions = allowedFunctions(draft);
+  const settings = effectiveSettings(draft, (key, message, hint) => {
+    draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
+  });
+  return {
+    document,
+    contract,
+    environment: environment.value,
+    engineVersion: facts.engineVersion,
+    settings,
+    limits: effectiveLimits(contract.limits, environment.value.limits),
+    request: requestFor(contract, functions, settings),
+    problems: draft.problems,
+  };
+}
+
+function requestFor(
+  contract: Contract,
+  functions: readonly string[],
+  settings: Readonly<Record<string, BoundarySetting>>,
+): CheckRequest {
+  const { tables, views = {}, claims = {}, policies = {}, queries = {} } = contract;
+  const items: CheckRequest['items'] = [];
+  for (const [id, { table, where }] of Object.entries(policies.rows ?? {})) {
+    if (table in tables) items.push({ id: `row:${id}`, scope: { kind: 'rowFilter', table }, sql: where });
+  }
+  for (const [id, mask] of Object.entries(policies.masks ?? {})) {
+    for (const { table, column } of maskedColumns(contract, mask)) {
+      items.push({ id: `mask:${id}:${table}.${column}`, scope: { kind: 'mask', table, column }, sql: mask.with });
+    }
+  }
+  for (const [id, { sql, parameters = {} }] of Object.entries(queries)) {
+    const types = Object.fromEntries(Object.entries(parameters).map(([name, { type }]) => [name, type]));
+    items.push({ id: `query:${id}`, scope: { kind: 'query', parameters: types }, sql });
+  }
+  const columnsOf = (columns: Contract['tables'][string]['columns']) =>
+    Object.entries(columns).map(([name, { type, nullable = true }]) => ({ name, type, nullable }));
+  return {
+    tables: Object.fromEntries(Object.entries(tables).map(([name, { columns }]) => [name, columnsOf(columns)])),
+    views: Object.fromEntries(Object.entries(views).map(([name, { sql }]) => [name, { sql }])),
+    functions: [...functions],
+    settings: Object.fromEntries(Object.entries(settings).map(([key, { value }]) => [key, value])),
+    claims: Object.fromEntries(Object.entries(claims).map(([name, { type }]) => [name, type])),
+    items,
+  };
+}
+
+/** The engine's findings as problems of the file. */
+export function reportProblems(prepared: Prepared, report: CheckReport): readonly Problem[] {
+  return Object.entries(report.results).flatMap(([id, { problem }]) => {
+    if (problem === null) return [];
+    const { path, what } = placeOfItem(id);
+    return [
+      prepared.document.sqlProblem(path, `${what}: ${problem.message}`, problem.hint, problem.line, problem.column),
+    ];
+  });
+}
+
+function placeOfItem(id: string): { readonly path: Path; readonly what: string } {
+  const [kind = '', name = '', column = ''] = id.split(':');
+  switch (kind) {
+    case 'view':
+      return { path: ['views', name, 'sql'], what: `view \`${name}\`` };
+    case 'row':
+      return { path: ['policies', 'rows', name, 'where'], what: `row filter \`${name}\`` };
+    case 'mask':
+      return { path: ['policies', 'masks', name, 'with'], what: `mask \`${name}\` on \`${column}\`` };
+    default:
+      return { path: ['queries', name, 'sql'], what: `query \`${name}\`` };
+  }
+}
+
+/** The boundary, whole. Only for what has no problems. */
+export function boundaryOf(
+  prepared: Prepared,
+  report: CheckReport,
+  policies: Readonly<Record<string, string>>,
+): Boundary {
+  const { contract, environment, request } = prepared;
+  const found = (id: string): CheckResult => {
+    const result = report.results[id];
+    if (result === undefined) throw new Error(`the engine did not check \`${id}\``);
+    return result;
+  };
+  const { session = {}, anonymous } = contract;
+  return {
+    format: 'ambit/boundary/v1',
+    product: {
+      name: contract.name,
+      version: contract.version,
+      tenant: contract.tenant,
+      description: contract.description ?? '',
+      owner: { team: contract.owner.team, reviewers: contract.owner.reviewers ?? [] },
+    },
+    environment: environment.name,
+    purposes: entries(contract.purposes, (description) => ({ description })),
+    claims: entries(contract.claims, ({ type, description = '' }) => ({ type, description })),
+    anonymous:
+      anonymous === undefined
+        ? null
+        : { purposes: anonymous.purposes.toSorted(), claims: exact(anonymous.claims ?? {}) },
+    session: {
+      scope: session.scope ?? 'request',
+      maxScope: session.maxScope ?? session.scope ?? 'request',
+    } as Boundary['session'],
+    stores: entries(contract.stores, (store, name) => ({
+      kind: 'local',
+      root: environment.stores?.[name]?.root ?? store.root ?? '',
+      credential: store.credential ?? null,
+    })),
+    catalogs: entries(contract.catalogs, ({ type, store }) => ({ type: type as 'parquet', store })),
+    tables: entries(contract.tables, (table) => ({
+      description: table.description ?? '',
+      catalog: table.catalog,
+      path: table.path,
+      format: formatOf(contract.catalogs[table.catalog]),
+      columns: Object.entries(table.columns).map(([name, { type, nullable = true, description = '', tags = [] }]) => ({
+        name,
+        type,
+        nullable,
+        description,
+        tags: tags.toSorted(),
+      })),
+    })),
+    views: entries(contract.views, ({ sql, description = '' }, name) => {
+      const result = found(`view:${name}`);
+      return { description, sql, columns: result.columns, reads: readsOf(result) };
+    }),
+    functions: request.functions,
+    settings: prepared.settings,
+    limits: prepared.limits,
+    rowFilters: entries(contract.policies?.rows, ({ table, where, description = '' }, id) => {
+      const result = found(`row:${id}`);
+      return { description, table, where, claims: result.claims, reads: readsOf(result) };
+    }),
+    masks: entries(contract.policies?.masks, (mask, id) => {
+      const columns = maskedColumns(contract, mask);
+      const claims = columns.flatMap(({ table, column }) => found(`mask:${id}:${table}.${column}`).claims);
+      return {
+        description: mask.description ?? '',
+        with: mask.with,
+        columns,
+        tag: mask.tag ?? null,
+        order: mask.order ?? null,
+        claims: [...new Set(claims)].toSorted(),
+      };
+    }),
+    queries: entries(contract.queries, ({ sql, description = '', parameters = {} }, id) => {
+      const result = found(`query:${id}`);
+      const declared = entries(parameters, (parameter) => ({
+        type: parameter.type,
+        description: parameter.description ?? '',
+        default: parameter.default === undefined ? null : exactValue(parameter.default),
+      }));
+      return { description, sql, parameters: declared, columns: result.columns, reads: readsOf(result) };
+    }),
+    policies,
+    engine: { name: 'datafusion', version: prepared.engineVersion },
+  };
+}
+
+function entries<V, R>(
+  map: Readonly<Record<string, V>> | undefined,
+  to: (value: V, name: string) => R,
+): Record<string, R> {
+  return Object.fromEntries(Object.entries(map ?? {}).map(([name, value]) => [name, to(value, name)]));
+}
+
+/** A boundary has no floats: a fractional number is kept as its text. */
+function exactValue(value: string | number | boolean): string | number | boolean {
+  return typeof value === 'number' && !Number.isSafeInteger(value) ? String(value) : value;
+}
+
+function exact(claims: Readonly<Record<string, string | number | boolean>>): Record<string, string | number | boolean> {
+  return entries(claims, exactValue);
+}
+
+function formatOf(catalog: Contract['catalogs'][string] | undefined): BoundaryFormat {
+  switch (catalog?.type) {
+    case 'csv':
+      return { type: 'csv', header: catalog.header ?? true, delimiter: catalog.delimiter ?? ',' };
+    case 'json':
+      return { type: 'json', array: catalog.layout === 'array' };
+    case 'arrow':
+      return { type: 'arrow' };
+    default:
+      return { type: 'parquet' };
+  }
+}
+
+function readsOf(result: CheckResult): Reads {
+  return {
+    tables: Object.fromEntries(result.reads.map(({ table, columns }) => [table, columns])),
+    views: result.views,
+    functions: result.functions,
+  };
+}

@@ -1,0 +1,318 @@
+import { Type, type Static, type TSchema } from 'typebox';
+import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
+
+// Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
+
+const strict = { additionalProperties: false } as const;
+const text = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000 });
+/** One of these words. */
+const oneOf = <const T extends readonly string[]>(words: T, options: object = {}) =>
+  Type.Unsafe<T[number]>({ anyOf: words.map((word) => ({ const: word })), ...options });
+const opt = <T extends TSchema>(schema: T) => Type.Optional(schema);
+/** Names that stand in SQL without quotes. */
+const SQL_NAME = '^[a-z][a-z0-9_]{0,62}$';
+/** Names that stand in URLs, policies and records. */
+const NAME = '^[a-z][a-z0-9_-]{0,62}$';
+const COLUMN_NAME = '^(?!__)[^\\u0000-\\u001f"]{1,128}$';
+const map = <T extends TSchema>(pattern: string, value: T, description: string) =>
+  Type.Record(Type.String({ pattern }), value, { description, additionalProperties: false });
+
+const ClaimValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+const Duration = (description: string) =>
+  Type.String({ pattern: DURATION_PATTERN, description: `${description}: 500ms, 30s, 5m` });
+const Size = (description: string) =>
+  Type.String({ pattern: SIZE_PATTERN, description: `${description}: 64KiB, 512MiB, 2GiB` });
+const Count = (description: string, minimum = 1) => Type.Integer({ minimum, maximum: 1_000_000_000_000, description });
+const Scope = oneOf(['request', 'conversation', 'purpose', 'product', 'tenant'] as const, {
+  description: 'How long and with whom a session may be shared',
+});
+
+export const Limits = Type.Object(
+  {
+    timeout: opt(Duration('From arrival to the last byte, queues included')),
+    memory: opt(Size('Memory that a session may reserve')),
+    spill: opt(Size('Spill files of a session; 0B turns spilling off')),
+    rows: opt(Count('Rows of a result')),
+    bytes: opt(Size('Bytes of a result')),
+    statement: opt(Size('Length of a statement')),
+    nodes: opt(Count('Parts of a parsed statement')),
+    depth: opt(Count('Nesting of a parsed statement, flat operator chains counted as they nest')),
+    steps: opt(Count('Steps of a plan once views and WITH are expanded')),
+    concurrency: opt(Count('Sessions of the product at once')),
+    queue: opt(Count('Requests that may wait for one of those', 0)),
+  },
+  { ...strict, description: 'What a session may use up. All are hard' },
+);
+
+const Settings = Type.Record(
+  Type.String({ pattern: '^datafusion\\.' }),
+  Type.Union([Type.String(), Type.Number(), Type.Boolean()]),
+  { description: 'DataFusion settings by their full key', additionalProperties: false },
+);
+
+const Column = Type.Object(
+  {
+    type: Type.String({
+      description:
+        'boolean, tinyint, smallint, int, bigint, real, double, decimal(P, S), string, binary, date, time, timestamp, timestamptz, list<T>, struct<name: T>',
+    }),
+    nullable: opt(Type.Boolean({ description: 'Whether the source may hold NULL. Default: true' })),
+    description: opt(text('What it means')),
+    tags: opt(
+      Type.Array(Type.String({ pattern: NAME }), {
+        description: 'What policies and masks can name instead of the column',
+        uniqueItems: true,
+      }),
+    ),
+  },
+  strict,
+);
+
+const Parameter = Type.Object(
+  {
+    type: Type.String({ description: 'A scalar type' }),
+    description: opt(text('What it means')),
+    default: opt(ClaimValue),
+  },
+  strict,
+);
+
+export const Contract = Type.Object(
+  {
+    apiVersion: Type.Literal('ambit/v1'),
+    kind: Type.Literal('DataProduct'),
+    name: Type.String({ pattern: SQL_NAME, description: 'Name of the product, in URLs and SQL' }),
+    version: Type.String({
+      pattern: '^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)$',
+      description: 'Semantic version',
+    }),
+    tenant: Type.String({ pattern: NAME, description: 'The tenant that owns the product' }),
+    description: opt(text('What the product is')),
+    owner: Type.Object(
+      {
+        team: text('Who answers for it'),
+        reviewers: opt(Type.Array(text('Public key or key id'), { description: 'Who may approve changes' })),
+      },
+      strict,
+    ),
+    purposes: map(NAME, text('What the purpose covers'), 'Why a subject may ask. A session has exactly one'),
+    claims: opt(
+      map(
+        SQL_NAME,
+        Type.Object({ type: Type.String(), description: opt(text('What it means')) }, strict),
+        'Claims that policies may name as $claims.NAME',
+      ),
+    ),
+    anonymous: opt(
+      Type.Object(
+        { purposes: Type.Array(Type.String(), { minItems: 1 }), claims: opt(Type.Record(Type.String(), ClaimValue)) },
+        { ...strict, description: 'Admits requests without a credential, for these purposes' },
+      ),
+    ),
+    session: opt(Type.Object({ scope: opt(Scope), maxScope: opt(Scope) }, strict)),
+    stores: map(
+      SQL_NAME,
+      Type.Object(
+        {
+          root: opt(text('Folder, relative to this file. An environment may bind another')),
+          credential: opt(text('Reference of a credential that the environment binds')),
+        },
+        strict,
+      ),
+      'Where the bytes are',
+    ),
+    catalogs: map(
+      SQL_NAME,
+      Type.Object(
+        {
+          type: oneOf(['parquet', 'csv', 'json', 'arrow'] as const),
+          store: Type.String({ description: 'Name of a store' }),
+          header: opt(Type.Boolean({ description: 'csv: the first line names the columns. Default: true' })),
+          delimiter: opt(Type.String({ minLength: 1, maxLength: 1, description: 'csv: default ","' })),
+          layout: opt(
+            Type.Union([Type.Literal('lines'), Type.Literal('array')], {
+              description: 'json: an object a line, or one array. Default: lines',
+            }),
+          ),
+        },
+        strict,
+      ),
+      'How the bytes are read',
+    ),
+    tables: map(
+      SQL_NAME,
+      Type.Object(
+        {
+          description: opt(text('What a row is')),
+          catalog: Type.String({ description: 'Name of a catalog' }),
+          path: text('File in the store, or a folder when it ends with /'),
+          columns: Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
+            minProperties: 1,
+            additionalProperties: false,
+          }),
+        },
+        strict,
+      ),
+      'What consumers query',
+    ),
+    views: opt(
+      map(
+        SQL_NAME,
+        Type.Object({ description: opt(text('What a row is')), sql: text('A query over tables and views') }, strict),
+        'Queries with a name',
+      ),
+    ),
+    functions: opt(
+      Type.Object(
+        {
+          allow: Type.Array(Type.String(), {
+            description: 'Functions by name, or groups: "@aggregate", "@datetime"',
+            uniqueItems: true,
+          }),
+        },
+        strict,
+      ),
+    ),
+    settings: opt(Settings),
+    limits: opt(Limits),
+    policies: opt(
+      Type.Object(
+        {
+          cedar: opt(Type.Array(text('Cedar file beside this one'), { uniqueItems: true })),
+          rows: opt(
+            map(
+              NAME,
+              Type.Object(
+                {
+                  description: opt(text('Why')),
+                  table: Type.String(),
+                  where: text('A predicate over the table; NULL does not pass'),
+                },
+                strict,
+              ),
+              'Row filters: all apply, to everyone who is not exempted',
+            ),
+          ),
+          masks: opt(
+            map(
+              NAME,
+              Type.Object(
+                {
+                  description: opt(text('Why')),
+                  table: opt(Type.String()),
+                  column: opt(Type.String()),
+                  tag: opt(Type.String()),
+                  with: text("An expression of the column's type, in which `value` stands for the column"),
+                  order: opt(
+                    Type.Integer({
+                      minimum: 1,
+                      maximum: 1_000,
+                      description: 'Where two masks meet on one column, the lower applies first',
+                    }),
+                  ),
+                },
+                strict,
+              ),
+              'Masks: all apply, to everyone who is not exempted',
+            ),
+          ),
+        },
+        strict,
+      ),
+    ),
+    queries: opt(
+      map(
+        NAME,
+        Type.Object(
+          {
+            description: opt(text('What it answers')),
+            sql: text('A query with $name parameters'),
+            parameters: opt(map(SQL_NAME, Parameter, 'Parameters by name')),
+          },
+          strict,
+        ),
+        'Named queries',
+      ),
+    ),
+  },
+  { ...strict, title: 'Ambit data product', description: 'The contract of a data product' },
+);
+
+export const Environment = Type.Object(
+  {
+    apiVersion: Type.Literal('ambit/v1'),
+    kind: Type.Literal('Environment'),
+    name: oneOf(['development', 'test', 'staging', 'production'] as const),
+    listen: opt(
+      Type.Object(
+        { host: opt(text('Address')), port: opt(Type.Integer({ minimum: 0, maximum: 65_535 })) },
+        { ...strict, description: 'Default: 127.0.0.1:7070. Another host needs tls' },
+      ),
+    ),
+    tls: opt(Type.Object({ certificate: text('PEM file'), key: text('PEM file') }, strict)),
+    stores: opt(
+      map(SQL_NAME, Type.Object({ root: text('Folder, relative to this file') }, strict), 'Roots of stores by name'),
+    ),
+    engine: opt(
+      Type.Object(
+        {
+          isolation: opt(oneOf(['shared', 'tenant', 'session'] as const)),
+          workers: opt(Type.Integer({ minimum: 1, maximum: 256 })),
+          threads: opt(Type.Integer({ minimum: 1, maximum: 256 })),
+          memory: opt(Size('Memory that the sessions of a worker may reserve')),
+          spill: opt(Size('Spill of the sessions of a worker')),
+        },
+        { ...strict, description: 'Worker processes' },
+      ),
+    ),
+    evidence: opt(text('Folder of the evidence log, relative to this file')),
+    keys: opt(text('File of hashed API keys, relative to this file')),
+    identity: opt(
+      Type.Object(
+        {
+          jwt: Type.Array(
+            Type.Object(
+              {
+                issuer: text('iss'),
+                audience: text('aud'),
+                jwks: text('https URL, or a file relative to this one'),
+                algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), { minItems: 1 }),
+                tenant: text('The tenant that this issuer speaks for'),
+                principal: opt(text('Claim that names the principal. Default: sub')),
+                roles: opt(text('Claim that lists roles. Default: roles')),
+                kind: opt(text('Claim that tells user, service or agent. Default: every subject is a user')),
+                claims: opt(
+                  Type.Record(Type.String(), Type.String(), {
+                    description: 'Subject claim by name, from which token claim',
+                  }),
+                ),
+              },
+              strict,
+            ),
+          ),
+        },
+        strict,
+      ),
+    ),
+    settings: opt(Settings),
+    limits: opt(Limits),
+  },
+  { ...strict, title: 'Ambit environment', description: 'What a contract runs with' },
+);
+
+export type Contract = Static<typeof Contract>;
+export type Environment = Static<typeof Environment>;
+export type Limits = Static<typeof Limits>;
+
+/** JSON Schemas by file name, as `schemas/` keeps them. */
+export function emitSchemas(): Readonly<Record<string, unknown>> {
+  const emitted = (id: string, schema: TSchema) => ({
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    $id: `urn:ambit:schema:${id}`,
+    ...schema,
+  });
+  return {
+    'contract.schema.json': emitted('contract', Contract),
+    'environment.schema.json': emitted('environment', Environment),
+  };
+}

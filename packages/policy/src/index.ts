@@ -1,0 +1,14 @@
+/** Subject, purpose and boundary to grant: Cedar decides. */
+export { authorize, mayReadEvidence } from './authorize.ts';
+export { type CompiledPolicies, compilePolicies, PolicyInvalid, validatePolicies } from './compile.ts';
+export type {
+  Authorization,
+  Decision,
+  Governor,
+  Grant,
+  GrantedColumn,
+  GrantedTable,
+  Refusal,
+  Subject,
+} from './grant.ts';
+export { cedarSchema } from './schema.ts';

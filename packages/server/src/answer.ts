@@ -1,0 +1,39 @@
+import { Readable } from 'node:stream';
+import type { OutputFormat } from '@ambit/engine';
+import type { Answer } from '@ambit/session';
+import type { FastifyReply } from 'fastify';
+import { mediaTypes } from './formats.ts';
+import { limits } from './limits.ts';
+import { problemOf } from './problems.ts';
+
+/** Streams an answer. One that fails on its way is cut: the client sees a transfer without its end, in every format. */
+export function sendAnswer(reply: FastifyReply, answer: Answer, format: OutputFormat): FastifyReply {
+  const body = Readable.from(format === 'ndjson' ? withProblem(answer.body) : answer.body, {
+    objectMode: false,
+    highWaterMark: 256 * 1024,
+  });
+  const { socket } = reply.raw;
+  socket?.setTimeout(limits.slowReaderMs, () => body.destroy());
+  reply.raw.once('close', () => {
+    socket?.setTimeout(0);
+    body.destroy();
+  });
+  return reply
+    .header('ambit-session', answer.session)
+    .header('ambit-fingerprint', answer.fingerprint)
+    .header('ambit-evidence', String(answer.evidence))
+    .header('ambit-purpose', answer.purpose)
+    .header('cache-control', 'no-store')
+    .type(mediaTypes[format])
+    .send(body);
+}
+
+/** NDJSON has no end that could be missing: the last line of a failed result says so before the cut. */
+async function* withProblem(body: Answer['body']): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* body;
+  } catch (error) {
+    yield Buffer.from(`${JSON.stringify({ $problem: problemOf(error) })}\n`);
+    throw error;
+  }
+}

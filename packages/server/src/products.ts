@@ -1,0 +1,98 @@
+import type { Boundary } from '@ambit/contract';
+import { authorize, type Grant, type Governor, type Subject } from '@ambit/policy';
+import { Refused, type Product } from '@ambit/session';
+
+/** Products that a subject may open, and for which purposes. */
+export function visibleProducts(
+  products: readonly Product[],
+  subjectOf: (product: Product) => Subject | null,
+): readonly object[] {
+  return products.flatMap((product) => {
+    const subject = subjectOf(product);
+    if (subject === null) return [];
+    const purposes = openPurposes(product, subject);
+    if (purposes.length === 0) return [];
+    const { name, version, tenant, description, owner } = product.boundary.product;
+    return [{ name, version, tenant, description, owner: owner.team, fingerprint: product.fingerprint, purposes }];
+  });
+}
+
+function openPurposes({ boundary, policies }: Product, subject: Subject): readonly object[] {
+  return Object.entries(boundary.purposes)
+    .filter(([purpose]) => authorize(policies, subject, purpose).allowed)
+    .map(([name, { description }]) => ({ name, description }));
+}
+
+/** What this subject with this purpose may see, and why. Throws `Refused`. */
+export function describeProduct(product: Product, subject: Subject, purpose: string | null): object {
+  const answer = authorize(product.policies, subject, purpose);
+  if (!answer.allowed) {
+    const { code, message, hint, decisions } = answer.refusal;
+    throw new Refused(code, message, hint, decisions);
+  }
+  const { boundary, fingerprint } = product;
+  const { grant } = answer;
+  const { name, version, tenant, description, owner } = boundary.product;
+  return {
+    name,
+    version,
+    tenant,
+    description,
+    owner: owner.team,
+    environment: boundary.environment,
+    fingerprint,
+    purpose: grant.purpose,
+    tables: tables(boundary, grant, subject),
+    views: Object.entries(grant.views).map(([view, { determinedBy }]) => ({
+      name: view,
+      description: boundary.views[view]?.description ?? '',
+      columns: boundary.views[view]?.columns ?? [],
+      determinedBy,
+    })),
+    functions: grant.functions,
+    queries: grant.queries.map((query) => ({ name: query, ...queryOf(boundary, query) })),
+    limits: boundary.limits,
+  };
+}
+
+/** A named query as its consumer sees it. */
+export function queryOf(boundary: Boundary, name: string): object {
+  const query = boundary.queries[name];
+  const parameters = Object.entries(query?.parameters ?? {}).map(([parameter, declared]) => ({
+    name: parameter,
+    ...declared,
+  }));
+  return { description: query?.description ?? '', parameters, columns: query?.columns ?? [] };
+}
+
+function tables(boundary: Boundary, grant: Grant, subject: Subject): readonly object[] {
+  return Object.entries(grant.tables).map(([name, granted]) => ({
+    name,
+    description: boundary.tables[name]?.description ?? '',
+    determinedBy: granted.determinedBy,
+    filters: granted.filters.map((filter) => ({
+      ...explain(filter, boundary.rowFilters[filter.id]?.description ?? ''),
+      missingClaims: missing(filter, boundary.rowFilters[filter.id]?.claims ?? [], subject),
+    })),
+    columns: granted.columns.map((column) => {
+      const declared = boundary.tables[name]?.columns.find((candidate) => candidate.name === column.name);
+      return {
+        name: column.name,
+        type: declared?.type ?? '',
+        nullable: declared?.nullable ?? true,
+        description: declared?.description ?? '',
+        determinedBy: column.determinedBy,
+        masks: column.masks.map((mask) => explain(mask, boundary.masks[mask.id]?.description ?? '')),
+      };
+    }),
+  }));
+}
+
+function explain({ id, exemptedBy }: Governor, description: string): object {
+  return { id, description, applies: exemptedBy.length === 0, exemptedBy };
+}
+
+/** Claims that the subject would need: without them the table refuses. */
+function missing({ exemptedBy }: Governor, claims: readonly string[], subject: Subject): readonly string[] {
+  return exemptedBy.length > 0 ? [] : claims.filter((claim) => !(claim in subject.claims));
+}

@@ -1,0 +1,75 @@
+import type { BoundaryTable } from '@ambit/contract';
+import type { SessionTemplate } from '@ambit/engine';
+import type { Governor, Grant } from '@ambit/policy';
+import type { Product } from './load.ts';
+
+const TEMPLATES_KEPT_MAX = 1_000;
+const kept = new Map<string, SessionTemplate>();
+
+/** What the engine is told of a grant. The same grant gives the same object, and so the same bytes and digest. */
+export function describe(product: Product, grant: Grant & { readonly digest: string }): SessionTemplate {
+  const known = kept.get(grant.digest);
+  if (known !== undefined) return known;
+  const template = templateOf(product, grant);
+  const [oldest] = kept.keys();
+  if (kept.size >= TEMPLATES_KEPT_MAX && oldest !== undefined) kept.delete(oldest);
+  kept.set(grant.digest, template);
+  return template;
+}
+
+function templateOf({ boundary, fingerprint, roots }: Product, grant: Grant): SessionTemplate {
+  const sources = neededSources(boundary, grant);
+  const stores = new Set(sources.map((name) => storeOf(boundary, name)));
+  return {
+    boundary: fingerprint,
+    stores: pick(stores, (name) => ({
+      kind: 'local' as const,
+      root: roots[name] ?? '',
+      credential: boundary.stores[name]?.credential ?? null,
+    })),
+    sources: pick(sources, (name) => sourceOf(boundary.tables[name] as BoundaryTable, storeOf(boundary, name))),
+    tables: pick(Object.keys(grant.tables), (table) => ({
+      source: table,
+      columns: (grant.tables[table]?.columns ?? []).map(({ name, masks }) => ({
+        name,
+        masks: applying(masks).map((id) => ({ id, sql: boundary.masks[id]?.with ?? '' })),
+      })),
+      filters: applying(grant.tables[table]?.filters ?? []).map((id) => ({
+        id,
+        sql: boundary.rowFilters[id]?.where ?? '',
+      })),
+    })),
+    views: pick(Object.keys(grant.views), (view) => ({ sql: boundary.views[view]?.sql ?? '' })),
+    functions: [...grant.functions],
+    settings: Object.fromEntries(Object.entries(boundary.settings).map(([key, { value }]) => [key, value])),
+    claims: Object.fromEntries(Object.entries(boundary.claims).map(([name, { type }]) => [name, type])),
+  };
+}
+
+/** Granted tables, and what the row filters that apply to them read. */
+function neededSources(boundary: Product['boundary'], grant: Grant): readonly string[] {
+  const needed = new Set(Object.keys(grant.tables));
+  for (const { filters } of Object.values(grant.tables)) {
+    for (const id of applying(filters)) {
+      for (const table of Object.keys(boundary.rowFilters[id]?.reads.tables ?? {})) needed.add(table);
+    }
+  }
+  return [...needed].filter((table) => table in boundary.tables).toSorted();
+}
+
+function applying(governors: readonly Governor[]): readonly string[] {
+  return governors.filter(({ exemptedBy }) => exemptedBy.length === 0).map(({ id }) => id);
+}
+
+function storeOf(boundary: Product['boundary'], table: string): string {
+  return boundary.catalogs[boundary.tables[table]?.catalog ?? '']?.store ?? '';
+}
+
+function sourceOf(table: BoundaryTable, store: string): SessionTemplate['sources'][string] {
+  const columns = table.columns.map(({ name, type, nullable }) => ({ name, type, nullable }));
+  return { store, path: table.path, format: { ...table.format }, columns };
+}
+
+function pick<V>(names: Iterable<string>, value: (name: string) => V): Record<string, V> {
+  return Object.fromEntries([...names].map((name) => [name, value(name)]));
+}

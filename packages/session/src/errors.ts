@@ -1,0 +1,53 @@
+import type { EngineErrorCode } from '@ambit/engine';
+import type { Decision } from '@ambit/policy';
+
+/** Codes of boundaries before the engine. */
+export type RefusalCode =
+  | 'product_unknown'
+  | 'purpose_required'
+  | 'purpose_refused'
+  | 'policy_failed'
+  | 'query_unknown'
+  | 'parameter_invalid'
+  | 'limit_concurrency'
+  | 'limit_time';
+
+/** There is no session: a boundary refused before the engine saw anything. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly code: RefusalCode;
+  readonly hint: string | null;
+  readonly decisions: readonly Decision[];
+  constructor(code: RefusalCode, message: string, hint: string | null, decisions: readonly Decision[]) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+    this.decisions = decisions;
+  }
+}
+
+/** A session ended without its result. For the consumer: never the engine's own text. */
+export class SessionFailed extends Error {
+  override readonly name = 'SessionFailed';
+  readonly code: EngineErrorCode | 'engine_crashed' | 'engine_unavailable';
+  readonly hint: string | null;
+  readonly position: { readonly line: number; readonly column: number } | null;
+  readonly session: string;
+  readonly fingerprint: string;
+  constructor(
+    session: { readonly id: string; readonly fingerprint: string },
+    error: {
+      readonly code: SessionFailed['code'];
+      readonly message: string;
+      readonly hint: string | null;
+      readonly position: SessionFailed['position'];
+    },
+  ) {
+    super(error.message);
+    this.session = session.id;
+    this.fingerprint = session.fingerprint;
+    this.code = error.code;
+    this.hint = error.hint;
+    this.position = error.position;
+  }
+}

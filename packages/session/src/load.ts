@@ -1,0 +1,170 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import {
+  type Boundary,
+  boundaryOf,
+  type CheckReport,
+  type CheckRequest,
+  Contract,
+  type Document,
+  type EngineFacts,
+  Environment,
+  fingerprint,
+  prepare,
+  type Problem,
+  readDocument,
+  reportProblems,
+} from '@ambit/contract';
+import { type CompiledPolicies, compilePolicies, validatePolicies } from '@ambit/policy';
+
+/** A product that can be served. */
+export interface Product {
+  readonly file: string;
+  readonly boundary: Boundary;
+  readonly fingerprint: string;
+  readonly policies: CompiledPolicies;
+  /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
+  readonly roots: Readonly<Record<string, string>>;
+}
+
+/** Contracts or their environment are wrong: nothing of them is served. */
+export class ContractsInvalid extends Error {
+  override readonly name = 'ContractsInvalid';
+  readonly problems: readonly Problem[];
+  constructor(problems: readonly Problem[]) {
+    super(`${problems.length} problems in the contracts`);
+    this.problems = problems;
+  }
+}
+
+/** The part of the engine that loading needs. */
+export interface Checker {
+  catalog(): Promise<EngineFacts>;
+  check(request: CheckRequest): Promise<CheckReport>;
+}
+
+/** An environment and the folder that its relative paths are relative to. */
+export interface BoundEnvironment {
+  readonly value: Environment;
+  readonly folder: string;
+  readonly problem: Document<Environment>['problem'];
+}
+
+/** Without a file: development on this machine, stores where the contracts say. */
+export async function loadEnvironment(file: string | null): Promise<BoundEnvironment> {
+  const text = file === null ? BUILT_IN : await readFile(file, 'utf8');
+  const document = readDocument<Environment>(text, file ?? 'built-in environment', Environment);
+  if (document.value === null) throw new ContractsInvalid(document.problems);
+  return {
+    value: document.value,
+    folder: file === null ? process.cwd() : resolve(dirname(file)),
+    problem: document.problem,
+  };
+}
+
+const BUILT_IN = 'apiVersion: ambit/v1\nkind: Environment\nname: development\n';
+
+/** Contract files among `paths`: a folder gives every YAML file beneath it whose kind is DataProduct. */
+export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of paths) {
+    if (!(await stat(path)).isDirectory()) {
+      found.push(path);
+      continue;
+    }
+    const entries = await readdir(path, { recursive: true });
+    for (const entry of entries.filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted()) {
+      const text = await readFile(join(path, entry), 'utf8');
+      if (/^kind:\s*DataProduct\s*$/m.test(text)) found.push(join(path, entry));
+    }
+  }
+  return found;
+}
+
+/** Loads contracts for an environment. All problems of all files at once, in one `ContractsInvalid`. */
+export async function loadProducts(
+  files: readonly string[],
+  environment: BoundEnvironment,
+  engine: Checker,
+): Promise<readonly Product[]> {
+  const facts = await engine.catalog();
+  const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
+  const problems = loaded.flatMap((one) => ('problems' in one ? one.problems : []));
+  const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
+  problems.push(...sameNames(products));
+  if (problems.length > 0) throw new ContractsInvalid(problems);
+  return products;
+}
+
+async function loadProduct(
+  file: string,
+  environment: BoundEnvironment,
+  engine: Checker,
+  facts: EngineFacts,
+): Promise<Product | { readonly problems: readonly Problem[] }> {
+  const document = readDocument<Contract>(await readFile(file, 'utf8'), file, Contract);
+  if (document.value === null) return { problems: document.problems };
+  const prepared = prepare(document, document.value, environment, facts);
+  const cedar = await readCedar(document, document.value);
+  const report = await engine.check(prepared.request);
+  const problems = [...prepared.problems, ...cedar.problems, ...reportProblems(prepared, report)];
+  if (problems.length > 0) return { problems };
+  const boundary = boundaryOf(prepared, report, cedar.policies);
+  // The boundary names policy files as the contract does; a person looks for them beside it.
+  const wrong = validatePolicies(boundary).map((problem) => ({ ...problem, file: join(dirname(file), problem.file) }));
+  if (wrong.length > 0) return { problems: wrong };
+  return {
+    file,
+    boundary,
+    fingerprint: fingerprint(boundary),
+    policies: compilePolicies(boundary),
+    roots: rootsOf(document.value, dirname(file), environment),
+  };
+}
+
+async function readCedar(document: Document<Contract>, contract: Contract) {
+  const folder = dirname(document.file);
+  const named = contract.policies?.cedar ?? [`${basename(document.file, extname(document.file))}.cedar`];
+  const policies: Record<string, string> = {};
+  const problems: Problem[] = [];
+  for (const [at, name] of named.entries()) {
+    try {
+      policies[name] = (await readFile(join(folder, name), 'utf8')).replaceAll('\r\n', '\n');
+    } catch {
+      const path = contract.policies?.cedar === undefined ? ['name'] : ['policies', 'cedar', at];
+      problems.push(
+        document.problem(path, `cannot read policy file \`${name}\``, 'without a policy nobody may open the product'),
+      );
+    }
+  }
+  return { policies, problems };
+}
+
+function rootsOf(contract: Contract, folder: string, environment: BoundEnvironment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(contract.stores).map(([name, store]) => {
+      const bound = environment.value.stores?.[name]?.root;
+      const root = bound ?? store.root ?? '';
+      return [name, isAbsolute(root) ? root : resolve(bound === undefined ? folder : environment.folder, root)];
+    }),
+  );
+}
+
+function sameNames(products: readonly Product[]): readonly Problem[] {
+  const seen = new Map<string, string>();
+  return products.flatMap(({ file, boundary }) => {
+    const { name } = boundary.product;
+    const other = seen.get(name);
+    seen.set(name, file);
+    if (other === undefined) return [];
+    return [
+      {
+        file,
+        line: 1,
+        column: 1,
+        message: `\`${other}\` has a product \`${name}\` too`,
+        hint: 'a server serves each name once',
+      },
+    ];
+  });
+}
