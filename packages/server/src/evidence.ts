@@ -1,3 +1,5 @@
+import type { Boundary } from '@ambit/contract';
+import type { Grant } from '@ambit/policy';
 import type { SessionEvidence } from '@ambit/evidence';
 
 type Report = Readonly<Record<string, unknown>>;
@@ -17,7 +19,9 @@ export function present(session: SessionEvidence, whole: boolean): object {
             engine: outside(outcome.engine as Report | null),
           },
     grant: grant?.grant ?? null,
-    boundary: whole ? (boundary?.boundary ?? null) : consumersBoundary(boundary?.boundary as Report | undefined),
+    boundary: whole
+      ? (boundary?.boundary ?? null)
+      : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
     whole,
   };
 }
@@ -52,9 +56,33 @@ function outside(engine: Report | null): object | null {
   };
 }
 
-/** The boundary without policy texts and what the subject was not granted. */
-function consumersBoundary(boundary: Report | undefined): object | null {
-  if (boundary === undefined) return null;
-  const { product, environment, purposes, session, settings, limits, engine } = boundary;
-  return { product, environment, purposes, session, settings, limits, engine };
+/** The boundary as far as it was granted, without the texts of policies and without where stores are. */
+function consumersBoundary(boundary: Boundary | null, grant: Grant | null): object | null {
+  if (boundary === null || grant === null) return null;
+  const granted = <V>(map: Readonly<Record<string, V>>, names: readonly string[]): Record<string, V> =>
+    Object.fromEntries(Object.entries(map).filter(([name]) => names.includes(name)));
+  const tables = Object.entries(granted(boundary.tables, Object.keys(grant.tables))).map(([name, table]) => {
+    const visible = grant.tables[name]?.columns.map((column) => column.name) ?? [];
+    return [name, { ...table, columns: table.columns.filter((column) => visible.includes(column.name)) }] as const;
+  });
+  const catalogs = granted(
+    boundary.catalogs,
+    tables.map(([, { catalog }]) => catalog),
+  );
+  const stores = granted(
+    boundary.stores,
+    Object.values(catalogs).map(({ store }) => store),
+  );
+  return {
+    ...boundary,
+    tables: Object.fromEntries(tables),
+    catalogs,
+    stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, { ...store, root: '' }])),
+    views: granted(boundary.views, Object.keys(grant.views)),
+    queries: granted(boundary.queries, grant.queries),
+    functions: grant.functions,
+    rowFilters: {},
+    masks: {},
+    policies: {},
+  };
 }

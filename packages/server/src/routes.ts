@@ -283,10 +283,7 @@ function addSessionRoutes(app: FastifyInstance, serving: Serving, path: Path): v
       const { evidence } = await find(request);
       const { session } = evidence.intent;
       if (evidence.outcome === null && path.cancel(session)) return reply.code(202).send();
-      return reply
-        .code(409)
-        .type('application/problem+json')
-        .send(problem('cancelled', 'the session has ended', null, session));
+      throw new RequestRefused('cancelled', `session \`${session}\` has ended`);
     },
   );
 }
@@ -304,11 +301,7 @@ function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
     async () => {
       const evidence = serving.evidence.failure();
       const workers = await serving.engine.health().catch(() => []);
-      if (!ready)
-        return reply
-          .code(503)
-          .type('application/problem+json')
-          .send(problem('evidence_unavailable', 'no session can be recorded now'));
+      if (evidence !== null) throw new EvidenceUnavailable(evidence);
       return {
         status: 'ready',
         workers: workers.map(({ engineVersion, sessions, sandbox }) => ({ engineVersion, sessions, sandbox })),

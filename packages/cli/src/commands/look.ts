@@ -1,0 +1,105 @@
+import { Command } from '@commander-js/extra-typings';
+
+import { describeProduct, listProducts, listSessions, showSession } from '../api.ts';
+import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
+import { CliError, exitCodes } from '../failure.ts';
+import { productPage } from '../page/product.ts';
+import { sessionPage } from '../page/session.ts';
+import { table } from '../table.ts';
+import { type Terminal, writeOut } from '../terminal.ts';
+
+/** `ambit products`: what there is, and what of one product you may see. */
+export function productsCommand(terminal: Terminal) {
+  return new Command('products')
+    .description('list the products that you may open, or tell what you may see of one')
+    .argument('[product]', 'name of a product')
+    .option('--purpose <name>', 'why you ask: what you may see depends on it')
+    .addOption(jsonOption())
+    .addOption(serverOption())
+    .addOption(asOption())
+    .action(async (product, options) => {
+      const connection = connectionOf(terminal, options);
+      try {
+        if (product === undefined) {
+          const { products } = await listProducts(connection);
+          if (options.json) return await writeOut(terminal, `${JSON.stringify(products, null, 2)}\n`);
+          const rows = products.map((one) => [
+            one.name,
+            one.version,
+            one.purposes.map(({ name }) => name).join(', '),
+            one.description,
+          ]);
+          return await writeOut(
+            terminal,
+            table(
+              ['product', 'version', 'purposes', 'description'].map((name) => ({ name, type: 'string' })),
+              rows,
+            ),
+          );
+        }
+        const described = await describeProduct(connection, product, options.purpose ?? null);
+        return await writeOut(
+          terminal,
+          options.json ? `${JSON.stringify(described, null, 2)}\n` : productPage(described),
+        );
+      } finally {
+        await connection.agent.destroy();
+      }
+    });
+}
+
+/** `ambit session`: what sessions could see and did. */
+export function sessionCommand(terminal: Terminal) {
+  const show = new Command('show')
+    .description('tell everything that a session could see and did')
+    .argument('[session]', 'id of the session')
+    .option('--last', 'your last session')
+    .addOption(jsonOption())
+    .addOption(serverOption())
+    .addOption(asOption())
+    .action(async (session, options) => {
+      if ((session === undefined) === (options.last === undefined)) {
+        throw new CliError(exitCodes.usage, 'which session: an id, or --last', '`ambit session list` shows yours');
+      }
+      const connection = connectionOf(terminal, options);
+      try {
+        const id = session ?? (await listSessions(connection)).sessions[0]?.session;
+        if (id === undefined)
+          throw new CliError(exitCodes.failed, 'you have no session yet', 'ask something first, with `ambit query`');
+        const evidence = await showSession(connection, id);
+        await writeOut(terminal, options.json ? `${JSON.stringify(evidence, null, 2)}\n` : sessionPage(evidence));
+      } finally {
+        await connection.agent.destroy();
+      }
+    });
+  const list = new Command('list')
+    .description('list your sessions, the newest first')
+    .addOption(jsonOption())
+    .addOption(serverOption())
+    .addOption(asOption())
+    .action(async (options) => {
+      const connection = connectionOf(terminal, options);
+      try {
+        const { sessions } = await listSessions(connection);
+        if (options.json) return await writeOut(terminal, `${JSON.stringify(sessions, null, 2)}\n`);
+        const rows = sessions.map((one) => [
+          one.session,
+          one.at.slice(0, 19),
+          one.product,
+          one.purpose,
+          one.status,
+          one.rows,
+        ]);
+        return await writeOut(
+          terminal,
+          table(
+            ['session', 'at', 'product', 'purpose', 'status', 'rows'].map((name) => ({ name, type: 'string' })),
+            rows,
+          ),
+        );
+      } finally {
+        await connection.agent.destroy();
+      }
+    });
+  return new Command('session').description('look at sessions').addCommand(show).addCommand(list);
+}

@@ -1,0 +1,11 @@
+/** Every limit of this package, unit last. */
+export const limits = {
+  /** To open a connection to the server. */
+  connectMsMax: 5_000,
+  /** From the start of a query until progress is shown. */
+  progressAfterMs: 700,
+  /** Between two renewals of the progress line. */
+  progressEveryMs: 200,
+  /** From a signal until the server gives up waiting for the sessions that are open. */
+  drainMsMax: 10_000,
+} as const;

@@ -1,0 +1,79 @@
+import type { Boundary } from '@ambit/contract';
+import type { Grant, Subject } from '@ambit/policy';
+
+/** A session's evidence, as `GET /v1/sessions/{id}` gives it: the parts that the page tells. */
+export interface SessionEvidence {
+  readonly session: string;
+  readonly intent: Intent;
+  /** Null while the session runs. */
+  readonly outcome: Outcome | null;
+  readonly grant: Grant;
+  readonly boundary: Boundary;
+}
+
+export interface Intent {
+  readonly seq: number;
+  readonly at: string;
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  readonly subject: Subject;
+  readonly purpose: string;
+  readonly scope: string;
+  readonly statement: {
+    readonly kind: 'sql' | 'query';
+    readonly name: string | null;
+    readonly sql: string;
+    readonly parameters: Readonly<Record<string, unknown>>;
+  };
+  readonly format: string;
+  readonly limits: Readonly<Record<string, unknown>>;
+  readonly credentials: unknown;
+}
+
+export interface Outcome {
+  readonly seq: number;
+  readonly at: string;
+  readonly status: string;
+  readonly error: { readonly code: string; readonly message: string; readonly detail: string | null } | null;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly engine: EngineReport | null;
+  /** Microseconds of each step of the one path. */
+  readonly steps: Readonly<Record<string, number>>;
+}
+
+/** What the engine reported, as far as it came. */
+export interface EngineReport {
+  readonly tables?: Readonly<Record<string, TableUse>>;
+  readonly views?: readonly string[];
+  readonly functions?: readonly string[];
+  readonly accesses?: readonly Access[];
+  readonly memoryPeakBytes?: number;
+  readonly spillBytes?: number;
+  readonly residue?: Residue;
+}
+
+export interface TableUse {
+  readonly columns: readonly string[];
+  readonly filters: readonly string[];
+  readonly masks: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Access {
+  readonly store: string;
+  readonly credential: string | null;
+  readonly object: string;
+  readonly requests: number;
+  readonly bytes: number;
+  readonly size: number | null;
+  readonly version: string | null;
+  readonly failures: number;
+}
+
+export interface Residue {
+  readonly memoryBytes: number;
+  readonly spillBytes: number;
+  readonly tasks: number;
+}

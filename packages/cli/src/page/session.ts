@@ -1,0 +1,151 @@
+import type { Subject } from '@ambit/policy';
+
+import { bytesText, counted, microsText, printable } from '../display.ts';
+import { couldSee, policies, settings } from './boundary.ts';
+import type { Access, EngineReport, Intent, Outcome, SessionEvidence } from './evidence.ts';
+import { block, facts, listed, section } from './layout.ts';
+
+/** A session as a page that a person understands: everything that it could see and did. */
+export function sessionPage(evidence: SessionEvidence): string {
+  const { intent, outcome, grant, boundary } = evidence;
+  const report = outcome?.engine ?? null;
+  const lines = [
+    `Session ${printable(evidence.session)}: ${outcome === null ? 'running' : outcome.status}`,
+    '',
+    ...who(evidence),
+    ...asked(intent),
+    ...couldSee(boundary, grant),
+    ...didRead(report),
+    ...functions(evidence),
+    ...settings(boundary),
+    ...credentials(intent, report),
+    ...policies(grant),
+    ...ended(outcome),
+    ...leftBehind(report),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function who({ intent, outcome, boundary }: SessionEvidence): readonly string[] {
+  const { subject, purpose } = intent;
+  const described = boundary.purposes[purpose]?.description;
+  return facts([
+    ['who', subjectText(subject)],
+    [
+      'for',
+      subject.onBehalfOf === null
+        ? 'themselves'
+        : printable(`${subject.onBehalfOf.principal} of ${subject.onBehalfOf.tenant}`),
+    ],
+    ['why', printable(described === undefined || described === '' ? purpose : `${purpose}: ${described}`)],
+    ['when', outcome === null ? intent.at : `${intent.at} to ${outcome.at}`],
+    [
+      'boundary',
+      printable(`${intent.product} ${intent.version}, ${intent.environment}, owned by ${boundary.product.owner.team}`),
+    ],
+    ['', printable(intent.fingerprint)],
+    ['evidence', outcome === null ? `intent at ${intent.seq}` : `intent at ${intent.seq}, outcome at ${outcome.seq}`],
+  ]);
+}
+
+function subjectText({ tenant, principal, kind, roles, claims, channel, authentication }: Subject): string {
+  const claimed = Object.entries(claims).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  return [
+    `${principal} of ${tenant}, a${/^[aeiou]/.test(kind) ? 'n' : ''} ${kind}${roles.length === 0 ? '' : ` (${roles.join(', ')})`}`,
+    ...(claimed.length === 0 ? [] : [`claims ${claimed.join(', ')}`]),
+    `over ${channel}, known by ${authentication.method} ${authentication.reference}`,
+  ]
+    .map((line) => printable(line))
+    .join('\n');
+}
+
+function asked({ statement, format }: Intent): readonly string[] {
+  const parameters = Object.entries(statement.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  return section('Asked', [
+    ...(statement.name === null ? [] : [`the named query ${printable(statement.name)}`]),
+    ...block(statement.sql),
+    ...(parameters.length === 0 ? [] : [printable(`with ${parameters.join(', ')}`)]),
+    `as ${format}`,
+  ]);
+}
+
+function didRead(report: EngineReport | null): readonly string[] {
+  const tables = Object.entries(report?.tables ?? {}).map(([name, use]) => {
+    const masked = Object.keys(use.masks).filter((column) => use.columns.includes(column));
+    const parts = [
+      `columns ${listed(use.columns, 200)}`,
+      ...(masked.length === 0 ? [] : [`masked ${masked.join(', ')}`]),
+      ...(use.filters.length === 0 ? [] : [`rows narrowed by ${use.filters.join(', ')}`]),
+    ];
+    return [printable(name), printable(parts.join('; '))] as const;
+  });
+  const views = report?.views ?? [];
+  const objects = (report?.accesses ?? []).map(
+    (access) => [`store ${printable(access.store)}`, accessText(access)] as const,
+  );
+  const lines = facts([...tables, ...views.map((view) => ['view', printable(view)] as const), ...objects]);
+  return section('Did read', lines.length === 0 ? ['nothing'] : lines);
+}
+
+function accessText({ object, requests, bytes, size, version, failures }: Access): string {
+  const parts = [
+    counted(requests, 'request'),
+    `${bytesText(bytes)}${size === null ? '' : ` of ${bytesText(size)}`}`,
+    ...(version === null ? [] : [`version ${version}`]),
+    ...(failures === 0 ? [] : [counted(failures, 'failure')]),
+  ];
+  return printable(`${object}: ${parts.join(', ')}`);
+}
+
+function functions({ outcome, grant }: SessionEvidence): readonly string[] {
+  const called = outcome?.engine?.functions ?? [];
+  const others = grant.functions.filter((name) => !called.includes(name)).length;
+  return section(
+    'Functions',
+    facts([
+      ['called', listed(called)],
+      ['could call', `${counted(others, 'other')}; --json gives all`],
+    ]),
+  );
+}
+
+function credentials(intent: Intent, report: EngineReport | null): readonly string[] {
+  const allowed = Array.isArray(intent.credentials) ? intent.credentials : Object.values(intent.credentials ?? {});
+  const used = new Set((report?.accesses ?? []).flatMap(({ credential }) => (credential === null ? [] : [credential])));
+  if (allowed.length === 0 && used.size === 0) return section('Credentials', ['none: its stores need none']);
+  const could = allowed.map((reference) => (typeof reference === 'string' ? reference : JSON.stringify(reference)));
+  return section(
+    'Credentials',
+    facts([
+      ['could use', listed(could)],
+      ['used', listed([...used])],
+    ]),
+  );
+}
+
+function ended(outcome: Outcome | null): readonly string[] {
+  if (outcome === null) return section('Ended', ['not yet']);
+  const { status, error, rows, bytes, engine, steps } = outcome;
+  const total = Object.values(steps).reduce((sum, micros) => sum + micros, 0);
+  return section(
+    'Ended',
+    facts([
+      [status, `${counted(rows, 'row')} and ${bytesText(bytes)} delivered, in ${microsText(total)}`],
+      ['error', error === null ? null : printable(`${error.message} [${error.code}]`)],
+      ['detail', error?.detail ? printable(error.detail, 'keep') : null],
+      ['memory', engine?.memoryPeakBytes === undefined ? null : `${bytesText(engine.memoryPeakBytes)} at most`],
+      ['spilled', engine?.spillBytes ? bytesText(engine.spillBytes) : null],
+      ['steps', listed(Object.entries(steps).map(([step, micros]) => `${step} ${microsText(micros)}`))],
+    ]),
+  );
+}
+
+function leftBehind(report: EngineReport | null): readonly string[] {
+  const residue = report?.residue;
+  if (residue === undefined) return section('Left behind', ['not known: the engine could not say']);
+  const { memoryBytes, spillBytes, tasks } = residue;
+  if (memoryBytes === 0 && spillBytes === 0 && tasks === 0) return section('Left behind', ['nothing']);
+  return section('Left behind', [
+    `${bytesText(memoryBytes)} of memory, ${bytesText(spillBytes)} of spill, ${counted(tasks, 'task')}`,
+  ]);
+}

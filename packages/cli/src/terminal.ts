@@ -1,0 +1,53 @@
+import type { Writable } from 'node:stream';
+
+import { printable } from './display.ts';
+
+/** What a command can see of the process that runs it. Tests give their own. */
+export interface Terminal {
+  /** Data, and nothing but data. */
+  readonly out: Writable;
+  /** Talk: progress, counts, errors. */
+  readonly err: Writable;
+  readonly errIsTerminal: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Called once when the user interrupts. Returns what takes the handler away. */
+  readonly onInterrupt: (handler: () => void) => () => void;
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  return {
+    out: process.stdout,
+    err: process.stderr,
+    errIsTerminal: process.stderr.isTTY === true,
+    env: process.env,
+    cwd: process.cwd(),
+    onInterrupt(handler) {
+      process.once('SIGINT', handler);
+      process.once('SIGTERM', handler);
+      return () => {
+        process.off('SIGINT', handler);
+        process.off('SIGTERM', handler);
+      };
+    },
+  };
+}
+
+/** Writes data and waits until the reader takes more. */
+export function writeOut(terminal: Terminal, text: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    terminal.out.write(text, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** Says a line. What others wrote into it cannot control the terminal. */
+export function say(terminal: Terminal, text: string): void {
+  terminal.err.write(`${printable(text, 'keep')}\n`);
+}
+
+/** Whether a failed write means that the reader has gone, as `head` does when it has seen enough. */
+export function isReaderGone(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED' || code === 'ERR_STREAM_PREMATURE_CLOSE';
+}

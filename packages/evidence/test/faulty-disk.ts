@@ -1,0 +1,142 @@
+import { basename } from 'node:path';
+import type { Files, LogFile } from '../src/files.ts';
+
+interface Content {
+  /** What a reader sees. */
+  bytes: Buffer;
+  /** What survives a loss of power. */
+  durable: Buffer;
+  /** A sync failed: what was dirty then counts as clean, and never gets to the disk. */
+  lost?: boolean;
+}
+
+export type Step = 'create' | 'append' | 'sync' | 'truncate' | 'replace' | 'remove';
+
+/**
+ * A disk in memory that keeps apart what is written and what is durable, that can be full, and that fails where a test
+ * tells it to. After a failed sync the pages count as clean, as on Linux: a later sync does not write them.
+ */
+export class FaultyDisk implements Files {
+  readonly files = new Map<string, Content>();
+  /** Returns the errno of a step that shall fail. */
+  fault: (step: Step, name: string) => string | null = () => null;
+  capacity = Number.POSITIVE_INFINITY;
+  syncs = 0;
+  syncing = 0;
+  syncingMost = 0;
+
+  used(): number {
+    let sum = 0;
+    for (const { bytes } of this.files.values()) sum += bytes.length;
+    return sum;
+  }
+
+  names(): readonly string[] {
+    return [...this.files.keys()].map((path) => basename(path)).sort();
+  }
+
+  /** The disk as it is after power was lost: of what was not durable, `kept` (0 to 1) of the bytes are there. */
+  afterPowerLoss(kept: number): FaultyDisk {
+    const disk = new FaultyDisk();
+    for (const [path, { bytes, durable }] of this.files) {
+      const extra = bytes.subarray(durable.length);
+      const left = Buffer.concat([durable, extra.subarray(0, Math.floor(extra.length * kept))]);
+      disk.files.set(path, { bytes: left, durable: left });
+    }
+    return disk;
+  }
+
+  /** The disk as the next process sees it after a kill: nothing of what was written is gone, or durable. */
+  afterKill(): FaultyDisk {
+    const disk = new FaultyDisk();
+    for (const [path, { bytes, durable }] of this.files) disk.files.set(path, { bytes, durable });
+    return disk;
+  }
+
+  async ensureFolder(): Promise<void> {}
+
+  async list(folder: string): Promise<readonly string[]> {
+    return [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`)).map((path) => basename(path));
+  }
+
+  async read(path: string): Promise<Buffer> {
+    return Buffer.from(this.#content(path).bytes);
+  }
+
+  async readAt(path: string, offset: number, length: number): Promise<Buffer> {
+    return Buffer.from(this.#content(path).bytes.subarray(offset, offset + length));
+  }
+
+  async create(path: string): Promise<LogFile> {
+    this.#step('create', path);
+    if (this.files.has(path)) throw failure('EEXIST', 'open');
+    const content: Content = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) };
+    this.files.set(path, content);
+    return this.#open(path, content);
+  }
+
+  /** As the real one: what was written of the new file when the disk was full stays beside the old. */
+  async replace(path: string, bytes: Buffer): Promise<void> {
+    this.#step('replace', path);
+    const fresh: Content = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) };
+    this.files.set(`${path}.new`, fresh);
+    this.#grow(fresh, bytes);
+    fresh.durable = fresh.bytes;
+    this.files.delete(`${path}.new`);
+    this.files.set(path, fresh);
+  }
+
+  async remove(path: string): Promise<void> {
+    this.#step('remove', path);
+    this.files.delete(path);
+  }
+
+  #open(path: string, content: Content): LogFile {
+    return {
+      append: async (bytes) => {
+        this.#step('append', path);
+        this.#grow(content, bytes);
+      },
+      sync: async () => {
+        this.syncs += 1;
+        this.syncing += 1;
+        this.syncingMost = Math.max(this.syncingMost, this.syncing);
+        await new Promise((done) => setImmediate(done));
+        this.syncing -= 1;
+        const errno = this.fault('sync', basename(path));
+        if (errno !== null) {
+          content.lost = true;
+          throw failure(errno, 'fdatasync');
+        }
+        if (content.lost !== true) content.durable = content.bytes;
+      },
+      truncate: async (length) => {
+        this.#step('truncate', path);
+        content.bytes = content.bytes.subarray(0, length);
+        content.durable = content.durable.subarray(0, length);
+      },
+      close: async () => {},
+    };
+  }
+
+  #grow(content: Content, bytes: Buffer): void {
+    const room = this.capacity - this.used();
+    content.bytes = Buffer.concat([content.bytes, bytes.subarray(0, Math.max(0, room))]);
+    if (bytes.length > room) throw failure('ENOSPC', 'write');
+  }
+
+  #step(step: Step, path: string): void {
+    const errno = this.fault(step, basename(path));
+    if (errno !== null) throw failure(errno, step);
+  }
+
+  #content(path: string): Content {
+    const content = this.files.get(path);
+    if (content === undefined) throw failure('ENOENT', 'open');
+    return content;
+  }
+}
+
+function failure(code: string, syscall: string): Error {
+  return Object.assign(new Error(`${code}: ${syscall}`), { code, syscall });
+}

@@ -1,0 +1,51 @@
+// node_modules, as package-lock.json says.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { run, ToolError } from '../process.mjs';
+
+/**
+ * Whether what is installed is what the lock file names. npm keeps its own record of what it installed; optional
+ * packages for other platforms are missing there, and nothing else may be.
+ *
+ * @param {string} root
+ */
+export function dependenciesInstalled(root) {
+  const record = join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(record)) return false;
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
+  for (const [path, entry] of Object.entries(wanted)) {
+    const inNodeModules = path.includes('node_modules/');
+    if (!inNodeModules) continue;
+    const present = installed[path];
+    if (present === undefined ? entry.optional !== true : present.version !== entry.version) return false;
+  }
+  return commandsLinked(root, wanted);
+}
+
+/**
+ * npm links the commands of the workspace's own packages when it installs; a package that gained one later has none.
+ *
+ * @param {string} root
+ * @param {Record<string, { bin?: Record<string, string> }>} packages
+ */
+function commandsLinked(root, packages) {
+  return Object.entries(packages)
+    .filter(([path]) => path.startsWith('packages/') && !path.includes('node_modules/'))
+    .flatMap(([, entry]) => Object.keys(entry.bin ?? {}))
+    .every((command) => existsSync(join(root, 'node_modules/.bin', command)));
+}
+
+/** @param {string} root */
+export async function installDependencies(root) {
+  // Exactly the lock file, and no package's install script: none of them needs one.
+  const { status } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+  if (status !== 0) {
+    throw new ToolError(
+      'npm could not install the dependencies',
+      'the reason is above; `npm ci` repeats this step alone',
+    );
+  }
+}
