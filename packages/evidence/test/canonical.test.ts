@@ -34,7 +34,7 @@ describe('canonical JSON', () => {
   });
 
   it('orders members by UTF-16 code units, as the example of RFC 8785 does', () => {
-    const value = { '€': 1, '\r': 2, '\ufb33': 3, '1': 4, '\u{1f600}': 5, '\u0080': 6, 'ö': 7 };
+    const value = { '€': 1, '\r': 2, '\ufb33': 3, '1': 4, '\u{1f600}': 5, '\u0080': 6, ö: 7 };
     expect(Object.values(JSON.parse(canonical(value)) as object)).toHaveLength(7);
     expect(canonical(value)).toBe('{"\\r":2,"1":4,"\u0080":6,"ö":7,"€":1,"\u{1f600}":5,"\ufb33":3}');
   });

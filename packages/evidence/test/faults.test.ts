@@ -56,7 +56,9 @@ describe.each([
     expect(log.failure()).toBeNull();
     expect((await disk.read(join(folder, '00000001.segment'))).length).toBe(abandoned);
     const records = await recordsOf(disk, folder);
-    expect(records.filter(({ type }) => type === 'evidence.gap')).toMatchObject([{ reason: expect.stringContaining(errno) }]);
+    expect(records.filter(({ type }) => type === 'evidence.gap')).toMatchObject([
+      { reason: expect.stringContaining(errno) },
+    ]);
     expect(records.map(({ seq }) => seq)).toEqual(records.map((_, at) => at));
     expect(await log.session('lost')).toBeNull();
     expect(await log.session('before')).toMatchObject({ outcome: { status: 'completed' } });

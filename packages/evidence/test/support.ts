@@ -78,7 +78,10 @@ export interface Line {
 }
 
 /** Lines of a segment, read as the documentation describes them and without the package's own reader. */
-export function linesOf(bytes: Buffer): { readonly header: { readonly [key: string]: Json }; readonly lines: readonly Line[] } {
+export function linesOf(bytes: Buffer): {
+  readonly header: { readonly [key: string]: Json };
+  readonly lines: readonly Line[];
+} {
   const texts = bytes.toString('utf8').split('\n');
   let offset = Buffer.byteLength(texts[0] as string) + 1;
   const lines: Line[] = [];

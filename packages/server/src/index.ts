@@ -1,5 +1,5 @@
 /** HTTP API and authentication. */
 export { createKey, type KeyRecord, listKeys, type NewKey, revokeKey } from './keys.ts';
 export { type Problem, type ProblemCode, problems } from './problems.ts';
-export { createApp, InsecureListen, type Server, type ServerOptions, startServer } from './server.ts';
+export { createApp, describeApi, InsecureListen, type Server, type ServerOptions, startServer } from './server.ts';
 export type { Issuer } from './tokens.ts';

@@ -47,6 +47,24 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return { url, app, close: () => app.close() };
 }
 
+/** The API's description, as `schemas/openapi.json` keeps it. */
+export async function describeApi(): Promise<object> {
+  const none = { products: [], engine: undefined, evidence: undefined } as unknown as Serving;
+  const app = await createApp({
+    ...none,
+    keys: '',
+    issuers: [],
+    tls: null,
+    insecure: false,
+    host: '',
+    port: 0,
+    version: '1',
+    log: false,
+  });
+  await app.ready();
+  return app.swagger();
+}
+
 /** The API without a socket. */
 export async function createApp(options: ServerOptions): Promise<FastifyInstance> {
   const https =

@@ -65,11 +65,12 @@ export interface Access {
   readonly store: string;
   readonly credential: string | null;
   readonly object: string;
-  readonly requests: number;
-  readonly bytes: number;
-  readonly size: number | null;
   readonly version: string | null;
-  readonly failures: number;
+  /** What follows is for those who may read the whole evidence. */
+  readonly requests?: number;
+  readonly bytes?: number;
+  readonly size?: number | null;
+  readonly failures?: number;
 }
 
 export interface Residue {

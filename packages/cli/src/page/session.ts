@@ -89,10 +89,11 @@ function didRead(report: EngineReport | null): readonly string[] {
 
 function accessText({ object, requests, bytes, size, version, failures }: Access): string {
   const parts = [
-    counted(requests, 'request'),
-    `${bytesText(bytes)}${size === null ? '' : ` of ${bytesText(size)}`}`,
+    // How much was read tells of rows that the subject does not see: the owner's page alone has it.
+    ...(requests === undefined ? [] : [counted(requests, 'request')]),
+    ...(bytes === undefined ? [] : [`${bytesText(bytes)}${typeof size === 'number' ? ` of ${bytesText(size)}` : ''}`]),
     ...(version === null ? [] : [`version ${version}`]),
-    ...(failures === 0 ? [] : [counted(failures, 'failure')]),
+    ...(failures === undefined || failures === 0 ? [] : [counted(failures, 'failure')]),
   ];
   return printable(`${object}: ${parts.join(', ')}`);
 }
