@@ -6,20 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ambit_protocol::{
-    CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead, TypedValue,
+    CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TypedValue,
 };
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::{EmptyCatalogProviderList, TableProvider};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, DFSchema, Result, plan_err};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, Result, plan_err};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::datasource::{ViewTable, provider_as_source};
 use datafusion::execution::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableSource};
-use datafusion::optimizer::optimize_projections::OptimizeProjections;
-use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 
@@ -29,6 +27,7 @@ use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
 use crate::names::{Names, Tables};
 use crate::policy::{Bindings, expression, mask_schema, same_type};
+use crate::reads::{reads, sample, sql_type};
 use crate::template::{CompiledTable, policy_sql};
 use crate::{settings, types};
 
@@ -359,37 +358,6 @@ fn one_row(schema: &DFSchema, expression: Expr) -> Result<LogicalPlan> {
     LogicalPlanBuilder::from(relation).project(vec![expression])?.build()
 }
 
-/// Tables and the columns of theirs that are used anywhere in the plan: what a subject must be granted.
-fn reads(plan: &LogicalPlan) -> Result<Vec<TableRead>> {
-    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(OptimizeProjections::new())];
-    let config = datafusion::optimizer::OptimizerContext::new();
-    let pruned = Optimizer::with_rules(rules).optimize(plan.clone(), &config, |_, _| {})?;
-    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    pruned.apply_with_subqueries(|node| {
-        if let LogicalPlan::TableScan(scan) = node {
-            let columns = found.entry(scan.table_name.table().to_string()).or_default();
-            let shown = scan.projected_schema.fields().iter().map(|field| field.name().clone());
-            columns.extend(shown);
-            for filter in &scan.filters {
-                columns.extend(
-                    filter
-                        .column_refs()
-                        .into_iter()
-                        .map(|column: &Column| column.name.clone()),
-                );
-            }
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    Ok(found
-        .into_iter()
-        .map(|(table, columns)| TableRead {
-            table,
-            columns: columns.into_iter().collect(),
-        })
-        .collect())
-}
-
 fn columns(schema: &DFSchema) -> Vec<CheckColumn> {
     let schema: &Schema = schema.as_arrow();
     let column = |field: &Arc<datafusion::arrow::datatypes::Field>| CheckColumn {
@@ -420,29 +388,4 @@ fn claims_of(parameters: &[String]) -> Vec<String> {
         .filter_map(|name| name.strip_prefix("claims."))
         .collect();
     claims.into_iter().map(ToString::to_string).collect()
-}
-
-/// Some value of a scalar type.
-fn sample(data_type: &str) -> Result<serde_json::Value, types::TypeError> {
-    Ok(match types::parse_type(data_type)? {
-        DataType::Boolean => true.into(),
-        DataType::Date32 => "2000-01-01".into(),
-        DataType::Time64(_) => "00:00:00".into(),
-        DataType::Timestamp(_, None) => "2000-01-01T00:00:00".into(),
-        DataType::Timestamp(_, Some(_)) => "2000-01-01T00:00:00Z".into(),
-        DataType::Decimal128(..) => "0".into(),
-        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => "".into(),
-        DataType::Binary | DataType::BinaryView | DataType::LargeBinary => "".into(),
-        _ => 0.into(),
-    })
-}
-
-/// A contract's type in SQL's words.
-fn sql_type(name: &str) -> String {
-    match name {
-        "string" => "VARCHAR".to_string(),
-        "binary" => "BYTEA".to_string(),
-        "timestamptz" => "TIMESTAMP WITH TIME ZONE".to_string(),
-        other => other.to_uppercase(),
-    }
 }

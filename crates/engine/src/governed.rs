@@ -48,11 +48,27 @@ impl GovernedTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let state = self.inner_state(state);
         let optimized = state.optimize(&self.inner_plan(columns, filters, limit)?)?;
         // The session's own planner may one day distribute plans; what is inside a barrier stays inside.
         DefaultPhysicalPlanner::default()
-            .create_physical_plan(&optimized, state)
+            .create_physical_plan(&optimized, state.as_ref())
             .await
+    }
+
+    /// DataFusion splits a JSON file into ranges by its lines, and fails where the file is one array.
+    fn inner_state<'a>(&self, state: &'a SessionState) -> Cow<'a, SessionState> {
+        let whole = |source: &Source| matches!(source.format, SourceFormat::Json { array: true });
+        let sources = &self.scope.template.spec.sources;
+        let own = sources.get(&self.compiled.source).is_some_and(whole);
+        // A policy's subquery may read any source.
+        let policy = !self.compiled.filters.is_empty() && sources.values().any(whole);
+        if !own && !policy {
+            return Cow::Borrowed(state);
+        }
+        let mut state = state.clone();
+        state.config_mut().options_mut().optimizer.repartition_file_scans = false;
+        Cow::Owned(state)
     }
 
     fn inner_plan(&self, columns: &SchemaRef, filters: &[Expr], limit: Option<usize>) -> Result<LogicalPlan> {

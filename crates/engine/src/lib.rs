@@ -25,6 +25,7 @@ mod leakproof;
 mod memory;
 mod names;
 mod policy;
+mod reads;
 mod report;
 mod resources;
 mod run;

@@ -62,6 +62,10 @@ impl LocalStore {
     }
 
     fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>) {
+        self.record_as(object, ranges, meta, meta.is_none());
+    }
+
+    fn record_as(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
         self.log.record(&Access {
             store: &self.name,
             credential: self.credential.as_deref(),
@@ -69,7 +73,7 @@ impl LocalStore {
             ranges,
             size: meta.map(|meta| meta.size),
             version: meta.and_then(|meta| meta.e_tag.as_deref()),
-            failed: meta.is_none() && !object.ends_with('/'),
+            failed,
         });
     }
 
@@ -143,18 +147,10 @@ impl LocalStore {
                 }
             }
         }
-        self.record(&format!("{top}/"), &[], None);
+        self.record_as(&format!("{top}/"), &[], None, false);
         // A link, a device or an odd name in a listed folder is an attempt or a mistake: the evidence says so.
         for _ in 0..skipped {
-            self.log.record(&Access {
-                store: &self.name,
-                credential: self.credential.as_deref(),
-                object: &format!("{top}/"),
-                ranges: &[],
-                size: None,
-                version: None,
-                failed: true,
-            });
+            self.record_as(&format!("{top}/"), &[], None, true);
         }
         found.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(found)

@@ -1,8 +1,8 @@
-import { fc, test } from './properties.ts';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { canonical, sha256 } from '../src/canonical.ts';
 import type { Json } from '../src/record.ts';
+import { fc, test } from './properties.ts';
 
 const text = fc.string({ unit: 'grapheme' }).filter((value) => !/[\uD800-\uDFFF]/u.test(value));
 const json = fc.letrec<{ value: Json }>((tie) => ({
@@ -30,7 +30,7 @@ describe('canonical JSON', () => {
 
   test(fc.dictionary(text, fc.integer()), 'does not depend on the order of members', (members) => {
     const entries = Object.entries(members);
-    expect(canonical(Object.fromEntries(entries.reverse()))).toBe(canonical(members));
+    expect(canonical(Object.fromEntries(entries.toReversed()))).toBe(canonical(members));
   });
 
   it('orders members by UTF-16 code units, as the example of RFC 8785 does', () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -101,4 +101,11 @@ export async function readLines(path: string): Promise<ReturnType<typeof linesOf
 export function forge(value: Json): string {
   const json = canonical(value);
   return `${sha256(json)} ${json}\n`;
+}
+
+/** Every record of a folder, in order. */
+export async function readRecords(folder: string): Promise<readonly EvidenceRecord[]> {
+  const segments = (await readdir(folder)).filter((name) => name.endsWith('.segment')).sort();
+  const read = await Promise.all(segments.map((name) => readLines(join(folder, name))));
+  return read.flatMap(({ lines }) => lines.map(({ record }) => record));
 }

@@ -1,8 +1,8 @@
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { canonical, sha256 } from '../src/canonical.ts';
 import { openLog } from '../src/log.ts';
 import type { EvidenceRecord, Json } from '../src/record.ts';
 import { verifySegments, type Verification } from '../src/verify.ts';
@@ -54,10 +54,11 @@ describe('the verifier', () => {
 
   it('reads only', async () => {
     const folder = await copy();
-    const before = await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name))]));
+    const contents = async (): Promise<readonly string[]> =>
+      Promise.all((await readdir(folder)).map(async (name) => `${name} ${sha256(await readFile(join(folder, name)))}`));
+    const before = await contents();
     await verifySegments(folder);
-    const after = await Promise.all((await readdir(folder)).map(async (name) => [name, await readFile(join(folder, name))]));
-    expect(after).toEqual(before);
+    expect(await contents()).toEqual(before);
   });
 
   it('names the place of every bit that flips in a record', async () => {
@@ -88,7 +89,10 @@ describe('the verifier', () => {
   });
 
   it('finds a record that was changed together with its digest, when a segment follows', async () => {
-    const { problems } = await rewritten(middle, (texts) => (texts[2] = forged(texts[2] as string, { purpose: 'audit' })));
+    const { problems } = await rewritten(
+      middle,
+      (texts) => (texts[2] = forged(texts[2] as string, { purpose: 'audit' })),
+    );
     expect(problems).toMatchObject([{ segment: 3, reason: expect.stringContaining('does not continue') }]);
   });
 
@@ -128,7 +132,6 @@ describe('the verifier', () => {
   });
 
   it('finds spaces, reordered members and doubled members, even under a digest that fits', async () => {
-    const { sha256 } = await import('../src/canonical.ts');
     for (const change of [
       (json: string) => json.replace('{', '{ '),
       (json: string) => json.replace('"v":1}', '"v":1,"v":1}'),
@@ -144,18 +147,19 @@ describe('the verifier', () => {
 });
 
 describe('known faults of the verifier', () => {
-  it.fails.each(['not JSON', '{"a":1.5}'])('a line that holds `%s` under a fitting digest is a problem, not a crash', async (json) => {
-    const { sha256 } = await import('../src/canonical.ts');
-    const { problems } = await rewritten(last, (texts) => (texts[2] = `${sha256(json)} ${json}`));
-    expect(problems[0]).toMatchObject({ segment: 3 });
-  });
+  it.fails.each(['not JSON', '{"a":1.5}'])(
+    'a line that holds `%s` under a fitting digest is a problem, not a crash',
+    async (json) => {
+      const { problems } = await rewritten(last, (texts) => (texts[2] = `${sha256(json)} ${json}`));
+      expect(problems[0]).toMatchObject({ segment: 3 });
+    },
+  );
 
   it.fails.each([
     ['open', []],
     ['log', 'another'],
     ['segment', 9],
   ] as const)('`%s` of a header is checked', async (key, value) => {
-    const { canonical } = await import('../src/canonical.ts');
     const { problems } = await rewritten(last, (texts) => {
       const header = { ...(JSON.parse(texts[0] as string) as { [key: string]: Json }), [key]: value as Json };
       texts[0] = canonical(header);

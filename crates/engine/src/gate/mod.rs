@@ -4,3 +4,4 @@
 pub(crate) mod physical;
 pub(crate) mod plan;
 pub(crate) mod statement;
+mod syntax;

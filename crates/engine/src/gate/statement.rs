@@ -9,13 +9,14 @@ use datafusion::sql::sqlparser::ast::{
     ValueWithSpan, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::syntax::{lowered, syntax};
 use crate::error::Fault;
 
 /// Nested parentheses and subqueries; flat chains are bounded by `statementDepth`.
-const RECURSION_MAX: usize = 50;
+pub(super) const RECURSION_MAX: usize = 50;
 
 /// A statement has at most this many tokens for each node that it may have: dropping a parsed chain recurses.
 const TOKENS_PER_NODE_MAX: u64 = 4;
@@ -357,38 +358,6 @@ fn verb(statement: &Statement) -> String {
     text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
 }
 
-fn syntax(error: ParserError) -> Fault {
-    match error {
-        ParserError::RecursionLimitExceeded => complex(format!("the statement nests deeper than {RECURSION_MAX}")),
-        ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
-            let (message, place) = located(&text);
-            Fault::new(EngineErrorCode::SqlSyntax, lowered(&message)).at(place)
-        }
-    }
-}
-
-/// Splits the parser's ` at Line: 1, Column: 8` off.
-fn located(text: &str) -> (String, Option<Position>) {
-    let Some((message, place)) = text.rsplit_once(" at Line: ") else {
-        return (text.to_string(), None);
-    };
-    let place = place.split_once(", Column: ").and_then(|(line, column)| {
-        Some(Position {
-            line: line.trim().parse().ok()?,
-            column: column.trim().parse().ok()?,
-        })
-    });
-    (message.to_string(), place)
-}
-
-fn lowered(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
-}
-
 fn position(token: &TokenWithSpan) -> Position {
     Position {
         line: token.span.start.line,
@@ -400,7 +369,7 @@ fn refused(message: impl Into<String>) -> Fault {
     Fault::new(EngineErrorCode::StatementRefused, message)
 }
 
-fn complex(message: impl Into<String>) -> Fault {
+pub(super) fn complex(message: impl Into<String>) -> Fault {
     Fault::new(EngineErrorCode::StatementTooComplex, message)
         .hint("split the statement, or join against a table instead of listing")
 }

@@ -1,0 +1,58 @@
+// Runs sessions until it is killed or told to stop. Says on stdout what the log acknowledged, and nothing else:
+// `intent ID`, `outcome ID`, `refused CODE`.
+import { writeSync } from 'node:fs';
+import { openLog } from '../dist/index.js';
+
+const [folder, clients] = process.argv.slice(2);
+const say = (line) => writeSync(1, `${line}\n`);
+
+const log = await openLog({ folder, ambit: '0.1.0' });
+say('open');
+
+const tell = async (kind, id, appended) => {
+  try {
+    const record = await appended;
+    say(`${kind} ${id}`);
+    return record;
+  } catch (error) {
+    say(`refused ${error.code}`);
+    await new Promise((done) => setTimeout(done, 5));
+    return null;
+  }
+};
+
+async function client(name) {
+  for (let count = 0; ; count += 1) {
+    const session = `${process.pid}-${name}-${count}`;
+    const waiting = log.ensureGrant('sha256:grant', { tables: {} }).catch(() => undefined);
+    const intent = await tell(
+      'intent',
+      session,
+      log.append({
+        type: 'session.intent',
+        session,
+        request: session,
+        product: 'flights',
+        version: '1.0.0',
+        environment: 'test',
+        fingerprint: 'sha256:boundary',
+        grant: 'sha256:grant',
+        subject: { tenant: 'north', principal: name },
+        purpose: 'operations',
+        scope: 'request',
+        statement: { kind: 'sql', name: null, sql: 'SELECT 1', digest: 'none', parameters: {} },
+        format: 'json',
+        limits: {},
+        credentials: [],
+        traceparent: null,
+      }),
+    );
+    await waiting;
+    if (intent === null) continue;
+    const ended = { status: 'completed', error: null, rows: 1, bytes: 1, engine: null, steps: {} };
+    const outcome = { type: 'session.outcome', session, intent: intent.seq, ...ended };
+    await tell('outcome', session, log.append(outcome));
+  }
+}
+
+for (let at = 0; at < Number(clients); at += 1) void client(`c${at}`);

@@ -1,0 +1,73 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { openLog } from '../src/log.ts';
+import { verifySegments } from '../src/verify.ts';
+import { readRecords } from './support.ts';
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Child processes run what was built. */
+export function build(): void {
+  execFileSync(process.execPath, [here('../../../node_modules/typescript/bin/tsc'), '-b', here('..')]);
+}
+
+/** A process that appends, and what it was told is durable. */
+export interface Appender {
+  readonly child: ChildProcess;
+  /** Lines that it said, whole ones only. */
+  said(): readonly string[];
+  /** Resolves when it has said a line that fits. */
+  until(fits: (line: string) => boolean): Promise<void>;
+  kill(): Promise<void>;
+}
+
+export async function startAppender(folder: string, clients: number, wrap: readonly string[] = []): Promise<Appender> {
+  const command = [...wrap, process.execPath, here('appender.mjs'), folder, String(clients)];
+  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  const said = (): readonly string[] => text.split('\n').slice(0, -1);
+  const until = async (fits: (line: string) => boolean): Promise<void> => {
+    let seen = 0;
+    for (;;) {
+      const lines = said();
+      if (lines.slice(seen).some(fits)) return;
+      seen = lines.length;
+      if (child.exitCode !== null) throw new Error(`the appender ended with ${child.exitCode}`);
+      await new Promise((done) => setTimeout(done, 5));
+    }
+  };
+  const kill = async (): Promise<void> => {
+    const gone = once(child, 'close');
+    child.kill('SIGKILL');
+    await gone;
+  };
+  await until((line) => line === 'open');
+  return { child, said, until, kill };
+}
+
+/**
+ * Starts the log of a process that is gone, and expects what was promised: it verifies, every record that the process
+ * was told is durable is there, and every intent has one outcome. Returns how many outcomes are `orphaned`.
+ */
+export async function expectWhole(folder: string, said: readonly string[]): Promise<number> {
+  await (await openLog({ folder, ambit: '0.1.0' })).close();
+  expect((await verifySegments(folder)).problems).toEqual([]);
+  const intents = new Map<string, number>();
+  const outcomes = new Map<string, string>();
+  for (const record of await readRecords(folder)) {
+    if (record.type === 'session.intent') intents.set(record.session, record.seq);
+    if (record.type !== 'session.outcome') continue;
+    expect(outcomes.has(record.session), `a second outcome of ${record.session}`).toBe(false);
+    expect(record.intent).toBe(intents.get(record.session));
+    outcomes.set(record.session, record.status);
+  }
+  for (const [kind, id] of said.map((line) => line.split(' ') as [string, string])) {
+    if (kind === 'intent') expect(intents.has(id), `acknowledged intent of ${id}`).toBe(true);
+    if (kind === 'outcome') expect(outcomes.get(id), `acknowledged outcome of ${id}`).toBe('completed');
+  }
+  expect([...intents.keys()].filter((session) => !outcomes.has(session))).toEqual([]);
+  return [...outcomes.values()].filter((status) => status === 'orphaned').length;
+}

@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto';
+import type { Planned, SessionEvent, TypedValue } from '@ambit/engine';
+import type { Json, SessionOutcome } from '@ambit/evidence';
+import type { Grant, Subject } from '@ambit/policy';
+import { Refused, SessionFailed } from './errors.ts';
+import type { Product } from './load.ts';
+import { declaredParameters, inferParameters } from './parameters.ts';
+import type { Request } from './path.ts';
+
+// What a session is, step by step, and the records that it leaves.
+
+export interface Statement {
+  readonly kind: 'sql' | 'query';
+  readonly name: string | null;
+  readonly sql: string;
+  readonly parameters: Record<string, TypedValue>;
+}
+
+export interface Opening {
+  readonly product: Product;
+  readonly grant: Grant & { readonly digest: string };
+  readonly statement: Statement;
+  readonly request: Request;
+  readonly watch: Watch;
+  readonly leave: () => void;
+}
+
+export interface Session extends Opening {
+  readonly id: string;
+  readonly intent: number;
+  planned: Planned | null;
+  sandbox: Json;
+  readonly delivered: { rows: number; bytes: number };
+}
+
+export function statementOf({ boundary }: Product, grant: Grant, { ask, parameters }: Request): Statement {
+  if ('sql' in ask) return { kind: 'sql', name: null, sql: ask.sql, parameters: inferParameters(parameters) };
+  const query = grant.queries.includes(ask.query) ? boundary.queries[ask.query] : undefined;
+  if (query === undefined) {
+    const hint = grant.queries.length === 0 ? 'this session has none' : `queries here: ${grant.queries.join(', ')}`;
+    throw new Refused('query_unknown', `no query \`${ask.query}\` in this session`, hint, []);
+  }
+  return {
+    kind: 'query',
+    name: ask.query,
+    sql: query.sql,
+    parameters: declaredParameters(query.parameters, parameters),
+  };
+}
+
+/** Declared claims alone cross, in their declared types. */
+export function claimsOf({ boundary }: Product, subject: Subject): Record<string, TypedValue> {
+  const claims: Record<string, TypedValue> = {};
+  for (const [name, { type }] of Object.entries(boundary.claims)) {
+    const value = subject.claims[name];
+    if (value !== undefined) claims[name] = { type, value };
+  }
+  return claims;
+}
+
+export function limitsOf({ boundary: { limits } }: Product, watch: Watch) {
+  const { timeoutMs, concurrency: _, queue: __, ...rest } = limits;
+  return { ...rest, deadlineMs: Math.max(1, timeoutMs - watch.elapsedMs()) };
+}
+
+export function intentOf(id: string, { product, grant, statement, request }: Opening) {
+  const { boundary, fingerprint } = product;
+  const { kind, name, sql, parameters } = statement;
+  const digest = `sha256:${createHash('sha256').update(sql).digest('hex')}`;
+  return {
+    type: 'session.intent',
+    session: id,
+    request: request.id,
+    product: boundary.product.name,
+    version: boundary.product.version,
+    environment: boundary.environment,
+    fingerprint,
+    grant: grant.digest,
+    subject: exact(request.subject as unknown as Json),
+    purpose: grant.purpose,
+    scope: 'request',
+    statement: {
+      kind,
+      name,
+      sql,
+      digest,
+      parameters: exact(parameters as unknown as Json) as { [name: string]: Json },
+    },
+    format: request.format,
+    limits: boundary.limits as unknown as Json,
+    credentials: credentialsOf(product, grant),
+    traceparent: request.traceparent,
+  } as const;
+}
+
+function credentialsOf({ boundary }: Product, grant: Grant): Json {
+  const stores = Object.keys(grant.tables).map(
+    (table) => boundary.catalogs[boundary.tables[table]?.catalog ?? '']?.store ?? '',
+  );
+  return Object.fromEntries(
+    [...new Set(stores)].toSorted().map((store) => [store, boundary.stores[store]?.credential ?? null]),
+  );
+}
+
+/** Evidence holds no floats: a fraction is kept as its text. */
+function exact(value: Json): Json {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? value : String(value);
+  if (Array.isArray(value)) return value.map(exact);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, exact(inner as Json)]));
+}
+
+export type Told = Pick<SessionFailed, 'code' | 'message' | 'hint' | 'position'>;
+
+export function outcomeOf(session: Session, { outcome: engine }: Extract<SessionEvent, { kind: 'outcome' }>) {
+  const { status, error, ...report } = engine;
+  const told: Told | null =
+    error === null ? null : { ...error, position: error.position ?? null, hint: error.hint ?? null };
+  // All rows that the engine encoded count only when the last chunk leaves.
+  session.delivered.rows = engine.rows;
+  const record = outcome(session, status, told, error?.detail ?? null, report as unknown as Json);
+  return {
+    record,
+    failure:
+      told === null ? null : new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told),
+  };
+}
+
+export function crashOf(session: Session, { crash }: Extract<SessionEvent, { kind: 'crashed' }>) {
+  const overrun = crash.cause === 'killed';
+  const told: Told = crash.cancelled
+    ? { code: 'cancelled', message: 'the session was cancelled', hint: null, position: null }
+    : overrun
+      ? {
+          code: 'limit_time',
+          message: "the session's time limit was reached",
+          hint: 'read less, or ask the owner for more time',
+          position: null,
+        }
+      : {
+          code: 'engine_crashed',
+          message: 'the worker of the session died',
+          hint: 'nothing was left behind; try again, or ask for less at once',
+          position: null,
+        };
+  const detail = overrun ? 'the worker was killed: the session did not end by itself' : 'the worker died';
+  return {
+    record: outcome(session, 'crashed', told, detail, null),
+    failure: new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told),
+  };
+}
+
+export function outcome(
+  session: Session,
+  status: SessionOutcome['status'],
+  told: Told | null,
+  detail: string | null,
+  report: Json,
+): SessionOutcome {
+  const planned = session.planned as unknown as { [key: string]: Json } | null;
+  const engine = { sandbox: session.sandbox, ...planned, ...(report as { [key: string]: Json } | null) };
+  return {
+    type: 'session.outcome',
+    session: session.id,
+    intent: session.intent,
+    status,
+    error: told === null ? null : { code: told.code, message: told.message, detail },
+    rows: session.delivered.rows,
+    bytes: session.delivered.bytes,
+    engine: exact(engine),
+    steps: session.watch.steps,
+  };
+}
+
+export async function* startingWith(
+  first: IteratorResult<Uint8Array, void>,
+  rest: AsyncGenerator<Uint8Array, void, undefined>,
+) {
+  try {
+    if (first.done !== true) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
+}
+
+/** Microseconds of each step. */
+export class Watch {
+  readonly startedAt = Date.now();
+  readonly steps: Record<string, number> = {};
+  readonly #start = process.hrtime.bigint();
+  #last = this.#start;
+
+  mark(step: string): void {
+    const now = process.hrtime.bigint();
+    this.steps[step] = Number((now - this.#last) / 1_000n);
+    this.#last = now;
+  }
+
+  elapsedMs(): number {
+    return Number((process.hrtime.bigint() - this.#start) / 1_000_000n);
+  }
+}
