@@ -53,7 +53,7 @@ export function run(command, parameters, options = {}) {
         if (onLine !== undefined && rest !== '') onLine(rest, name);
       });
     }
-    child.on('error', (error) => resolve({ status: 127, stdout: text.stdout, stderr: String(error.message) }));
+    child.on('error', (error) => resolve({ status: 127, stdout: text.stdout, stderr: error.message }));
     child.on('close', (code, signal) => resolve({ status: code ?? (signal === null ? 1 : 128), ...text }));
   });
 }

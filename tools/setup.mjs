@@ -1,13 +1,13 @@
 // Sets up what is missing: dependencies, the TypeScript packages, the engine. What is up to date costs milliseconds.
 // Runs on a bare Node, before anything is installed.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { runTool, ToolError } from './process.mjs';
 import { dependenciesInstalled, installDependencies } from './setup/dependencies.mjs';
-import { buildEngine, engineBuilt } from './setup/engine.mjs';
+import { binaryPath, buildEngine, engineBuilt } from './setup/engine.mjs';
 import { recorded } from './setup/inputs.mjs';
 import { buildTypescript, typescriptInputs, typescriptStamp } from './setup/typescript.mjs';
 
@@ -45,13 +45,15 @@ async function typescript() {
   if (recorded(stamp) === typescriptStamp(root, inputs)) return;
   console.error('setup: compiling the TypeScript packages (seconds)');
   await buildTypescript(root);
-  mkdirSync(dirname(stamp), { recursive: true });
+  // Keys and evidence will be in the same folder.
+  mkdirSync(dirname(stamp), { recursive: true, mode: 0o700 });
   writeFileSync(stamp, `${typescriptStamp(root, inputs)}\n`);
 }
 
 async function engine() {
   if (engineBuilt(root)) return;
-  console.error('setup: building the engine; the first time compiles DataFusion (10 to 20 minutes on two cores)');
+  const first = !existsSync(binaryPath(root, 'ambit-engine'));
+  console.error(`setup: building the engine${first ? ', and DataFusion once: 10 to 20 minutes on two cores' : ''}`);
   await buildEngine(root);
 }
 

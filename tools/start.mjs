@@ -1,7 +1,7 @@
 // `npm start`: sets up what is missing, serves the example, and prints what to try.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { runTool, ToolError } from './process.mjs';
@@ -17,9 +17,19 @@ const subjects = [
   { name: 'noah', role: 'researcher', claims: ['released_until=2001-04-01T00:00:00'] },
 ];
 
+// Another server there would answer in this one's place.
+async function requireFree() {
+  const answer = await fetch(`${address}/health`).catch(() => undefined);
+  if (answer !== undefined) throw new ToolError(`something is served on ${address} already`, 'stop it first');
+}
+
 function ensureKeys() {
+  const known = existsSync(join(root, '.ambit/keys.json'));
   for (const { name, role, claims } of subjects) {
-    if (existsSync(join(root, '.ambit/profiles', name))) continue;
+    const profile = join(root, '.ambit/profiles', name);
+    if (existsSync(profile) && known) continue;
+    // A saved key whose hash is gone opens nothing.
+    rmSync(profile, { force: true });
     const words = ['key', 'create', '--tenant', 'mobility', '--principal', name, '--role', role, '--save', name];
     for (const claim of claims) words.push('--claim', claim);
     const { status, stderr } = spawnSync(process.execPath, [command, ...words], { cwd: root, encoding: 'utf8' });
@@ -56,6 +66,7 @@ Stop with Ctrl-C. examples/flights/README.md goes on from here.`);
 
 await runTool(async () => {
   await setup();
+  await requireFree();
   ensureKeys();
   const words = ['serve', 'examples/flights', '--environment', 'examples/flights/development.yaml'];
   const server = spawn(process.execPath, [command, ...words], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });

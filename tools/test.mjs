@@ -27,7 +27,7 @@ async function cargoTests() {
 
 async function vitestTests() {
   const report = join(root, '.ambit/test/vitest.json');
-  mkdirSync(dirname(report), { recursive: true });
+  mkdirSync(dirname(report), { recursive: true, mode: 0o700 });
   // What is left of an earlier run must not stand for this one.
   rmSync(report, { force: true });
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');

@@ -27,9 +27,8 @@ use url::Url;
 
 use crate::access::{Access, AccessLog};
 
-/// Read at once from a file, in bytes.
+// Read at once from a file.
 const CHUNK_BYTES: u64 = 1024 * 1024;
-/// Objects that one listing may have.
 const LISTED_MAX: usize = 100_000;
 const STORE: &str = "local store";
 

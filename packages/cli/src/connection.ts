@@ -100,10 +100,10 @@ export async function callJson<T>(connection: Connection, what: Call): Promise<T
 }
 
 function unreachable(connection: Connection, cause: unknown): CliError {
-  const reason = (cause as { code?: unknown }).code ?? (cause as Error).message;
+  const { code, message } = cause as NodeJS.ErrnoException;
   return new CliError(
     exitCodes.unavailable,
-    `cannot reach \`${connection.server.origin}\`: ${String(reason)}`,
+    `cannot reach \`${connection.server.origin}\`: ${code ?? message}`,
     'is the server up? `ambit serve FOLDER` starts one; `--server URL` or AMBIT_SERVER names another',
     { cause },
   );

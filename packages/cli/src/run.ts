@@ -40,7 +40,7 @@ function program(terminal: Terminal): Command {
     .addCommand(sessionCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
-  for (const command of everyCommand(ambit as Command)) {
+  for (const command of everyCommand(ambit)) {
     command
       .exitOverride()
       .helpCommand(false)
@@ -51,7 +51,7 @@ function program(terminal: Terminal): Command {
         outputError: () => {},
       });
   }
-  return ambit as Command;
+  return ambit;
 }
 
 function everyCommand(command: Command): Command[] {

@@ -33,7 +33,10 @@ export function alignedTable(
     });
   }
   const line = (cells: readonly string[]): string =>
-    `${cells.map((cell, index) => padded(cell, widths[index] ?? 0, alignments[index] ?? 'left')).join('  ')}`.trimEnd();
+    cells
+      .map((cell, index) => padded(cell, widths[index] ?? 0, alignments[index] ?? 'left'))
+      .join('  ')
+      .trimEnd();
   const rule = widths.map((width) => '-'.repeat(width)).join('  ');
   return [line(header), rule, ...rows.map(line)].map((text) => `${text}\n`).join('');
 }

@@ -20,7 +20,7 @@ export function processTerminal(): Terminal {
   return {
     out: process.stdout,
     err: process.stderr,
-    errIsTerminal: process.stderr.isTTY === true,
+    errIsTerminal: process.stderr.isTTY,
     env: process.env,
     cwd: process.cwd(),
     onInterrupt(handler) {

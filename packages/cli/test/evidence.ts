@@ -131,10 +131,15 @@ export const evidence: SessionEvidence = {
     },
     purpose: 'research',
     scope: 'request',
-    statement: { kind: 'sql', name: null, sql: 'SELECT count(*)\n  FROM flights', parameters: { month: 3 } },
+    statement: {
+      kind: 'sql',
+      name: null,
+      sql: 'SELECT count(*)\n  FROM flights',
+      parameters: { month: { type: 'int', value: 3 } },
+    },
     format: 'json',
     limits: {},
-    credentials: [],
+    credentials: { lake: null },
   },
   outcome: {
     seq: 13,
@@ -167,4 +172,5 @@ export const evidence: SessionEvidence = {
   },
   grant,
   boundary,
+  whole: true,
 };

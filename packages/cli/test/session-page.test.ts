@@ -1,13 +1,17 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
+import type { Outcome, SessionEvidence } from '../src/page/evidence.ts';
 import { sessionPage } from '../src/page/session.ts';
 import { evidence } from './evidence.ts';
+
+const outcome = evidence.outcome as Outcome;
+const ended = (change: Partial<Outcome>): SessionEvidence => ({ ...evidence, outcome: { ...outcome, ...change } });
 
 test('a session as a page', () => {
   expect(sessionPage(evidence)).toMatchInlineSnapshot(`
     "Session ses_1: completed
 
-    who       vera of acme, an agent (auditor)
+    who       vera of acme (agent, auditor)
               claims state = "CA"
               over http, known by api-key key_7
     for       maria of acme
@@ -20,14 +24,14 @@ test('a session as a page', () => {
     Asked
       SELECT count(*)
         FROM flights
-      with month = 3
+      with month = 3 (int)
       as json
 
     Could see
       flights
         from       catalog lake (parquet), store lake (local, ../data), flights-3m.parquet
-        columns    date: masked by day-only, as date_trunc('day', value)
-                   origin
+        columns    origin
+                   date: masked by day-only: date_trunc('day', value)
         rows       exempt from own-state, by flights.cedar#auditors
         permitted  by flights.cedar#read
 
@@ -47,16 +51,16 @@ test('a session as a page', () => {
       datafusion.execution.batch_size = 4096      by the contract
       datafusion.execution.target_partitions = 2  by Ambit
       datafusion.execution.time_zone = ''         by the environment
-      (1 others have its own values; --json gives them all)
+      (1 other at its own value; --json gives all)
 
     Credentials
       none: its stores need none
 
     Policies that decided
-      flights.cedar#open      open Product::"flights"
-      flights.cedar#auditors  exempt RowFilter::"own-state"
+      flights.cedar#open      permits open Product::"flights"
+      flights.cedar#auditors  permits exempt RowFilter::"own-state"
       flights.cedar#no-delay  forbids read Column::"flights.delay"
-      (1 denial because no policy permits it; --json gives all)
+      (1 denial, as no policy permits it; --json gives all)
 
     Ended
       completed  1 row and 2.0 KiB delivered, in 12 ms
@@ -67,4 +71,62 @@ test('a session as a page', () => {
       nothing
     "
   `);
+});
+
+describe('what is not there', () => {
+  test('a session that runs has no end yet', () => {
+    const page = sessionPage({ ...evidence, outcome: null });
+    expect(page).toContain('Session ses_1: running\n');
+    expect(page).toContain('Ended\n  not yet\n');
+    expect(page).toContain('Did read\n  nothing\n');
+  });
+
+  test('a worker that died could not say what it left', () => {
+    const error = { code: 'engine_crashed', message: 'the worker of the session died', detail: null };
+    const page = sessionPage(ended({ status: 'crashed', error, engine: null, rows: 0, bytes: 0 }));
+    expect(page).toContain('Session ses_1: crashed\n');
+    expect(page).toContain('error    the worker of the session died [engine_crashed]\n');
+    expect(page).toContain('Left behind\n  not known: the engine could not say\n');
+  });
+
+  test("its own subject's page has neither the policy's SQL nor where stores are, and says so", () => {
+    const { stores, ...boundary } = evidence.boundary;
+    const page = sessionPage({
+      ...evidence,
+      boundary: {
+        ...boundary,
+        rowFilters: {},
+        masks: {},
+        stores: { lake: { ...stores['lake'], kind: 'local', root: '', credential: null } },
+      },
+      whole: false,
+    });
+    expect(page).toContain('date: masked by day-only\n');
+    expect(page).toContain('store lake (local), flights-3m.parquet\n');
+    expect(page).toContain("This is what its own subject may know; the product's owner reads more.\n");
+  });
+});
+
+describe('what must not be overlooked', () => {
+  test('what a session left behind', () => {
+    const page = sessionPage(ended({ engine: { residue: { memoryBytes: 4096, spillBytes: 0, tasks: 1 } } }));
+    expect(page).toContain('Left behind\n  4.0 KiB of memory, 0 B of spill, 1 task\n');
+  });
+
+  test('a credential that it could use, and one that it used', () => {
+    const access = { store: 'lake', credential: 'lake-reader', object: 'a.parquet', version: null };
+    const page = sessionPage({
+      ...ended({ engine: { accesses: [access] } }),
+      intent: { ...evidence.intent, credentials: { lake: 'lake-reader', other: 'other-reader' } },
+    });
+    expect(page).toContain(
+      'Credentials\n  could use  lake-reader on store lake, other-reader on store other\n  used       lake-reader\n',
+    );
+  });
+
+  test('a text from a contract or a statement cannot control the terminal', () => {
+    const statement = { ...evidence.intent.statement, sql: 'SELECT 1 -- \u001b[2J\u202e' };
+    const page = sessionPage({ ...evidence, intent: { ...evidence.intent, statement, purpose: 'a\u009b1m' } });
+    expect(page).not.toMatch(/(?!\n)[\p{Cc}\u202e]/u);
+  });
 });

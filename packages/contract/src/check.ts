@@ -146,11 +146,6 @@ export function boundaryOf(
   policies: Readonly<Record<string, string>>,
 ): Boundary {
   const { contract, environment, request } = prepared;
-  const found = (id: string): CheckResult => {
-    const result = report.results[id];
-    if (result === undefined) throw new Error(`the engine did not check \`${id}\``);
-    return result;
-  };
   const { session = {}, anonymous } = contract;
   return {
     format: 'ambit/boundary/v1',
@@ -168,16 +163,25 @@ export function boundaryOf(
       anonymous === undefined
         ? null
         : { purposes: anonymous.purposes.toSorted(), claims: exact(anonymous.claims ?? {}) },
-    session: {
-      scope: session.scope ?? 'request',
-      maxScope: session.maxScope ?? session.scope ?? 'request',
-    } as Boundary['session'],
+    session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
+    ...sourcesOf(contract, environment),
+    ...sqlOf(contract, report),
+    functions: request.functions,
+    settings: prepared.settings,
+    limits: prepared.limits,
+    policies,
+    engine: { name: 'datafusion', version: prepared.engineVersion },
+  };
+}
+
+function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary, 'stores' | 'catalogs' | 'tables'> {
+  return {
     stores: entries(contract.stores, (store, name) => ({
       kind: 'local',
       root: environment.stores?.[name]?.root ?? store.root ?? '',
       credential: store.credential ?? null,
     })),
-    catalogs: entries(contract.catalogs, ({ type, store }) => ({ type: type as 'parquet', store })),
+    catalogs: entries(contract.catalogs, ({ type, store }) => ({ type, store })),
     tables: entries(contract.tables, (table) => ({
       description: table.description ?? '',
       catalog: table.catalog,
@@ -191,13 +195,21 @@ export function boundaryOf(
         tags: tags.toSorted(),
       })),
     })),
+  };
+}
+
+/** What the engine found out about every piece of SQL. */
+function sqlOf(contract: Contract, report: CheckReport): Pick<Boundary, 'views' | 'rowFilters' | 'masks' | 'queries'> {
+  const found = (id: string): CheckResult => {
+    const result = report.results[id];
+    if (result === undefined) throw new Error(`the engine did not check \`${id}\``);
+    return result;
+  };
+  return {
     views: entries(contract.views, ({ sql, description = '' }, name) => {
       const result = found(`view:${name}`);
       return { description, sql, columns: result.columns, reads: readsOf(result) };
     }),
-    functions: request.functions,
-    settings: prepared.settings,
-    limits: prepared.limits,
     rowFilters: entries(contract.policies?.rows, ({ table, where, description = '' }, id) => {
       const result = found(`row:${id}`);
       return { description, table, where, claims: result.claims, reads: readsOf(result) };
@@ -223,8 +235,6 @@ export function boundaryOf(
       }));
       return { description, sql, parameters: declared, columns: result.columns, reads: readsOf(result) };
     }),
-    policies,
-    engine: { name: 'datafusion', version: prepared.engineVersion },
   };
 }
 

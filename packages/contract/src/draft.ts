@@ -143,10 +143,10 @@ export function maskedColumns(
       if (byTag || (mask.table === table && mask.column === column)) found.push({ table, column });
     }
   }
-  return found.toSorted((a, b) => order(a.table, b.table) || order(a.column, b.column));
+  return found.toSorted((a, b) => byCode(a.table, b.table) || byCode(a.column, b.column));
 }
 
-function order(a: string, b: string): number {
+function byCode(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
@@ -193,9 +193,9 @@ function checkMask(
   }
   if (byTag) {
     const tags = Object.values(tables).flatMap(({ columns }) =>
-      Object.values(columns).flatMap(({ tags = [] }) => tags),
+      Object.values(columns).flatMap((column) => column.tags ?? []),
     );
-    draft.known([...path, 'tag'], 'tag', mask.tag as string, [...new Set(tags)].toSorted());
+    draft.known([...path, 'tag'], 'tag', mask.tag ?? '', [...new Set(tags)].toSorted());
     return;
   }
   if (!draft.known([...path, 'table'], 'table', mask.table as string, Object.keys(tables))) return;
@@ -322,7 +322,7 @@ const DEFAULT_LIMITS: Required<Limits> = {
 /** The contract's limits, each lowered to the environment's where that is smaller. */
 export function effectiveLimits(contract: Limits = {}, environment: Limits = {}): BoundaryLimits {
   const own = { ...DEFAULT_LIMITS, ...contract };
-  const amount = <K extends keyof Limits>(key: K, read: (value: never) => number): number => {
+  const amount = (key: keyof Limits, read: (value: never) => number): number => {
     const bound = environment[key];
     const value = read(own[key] as never);
     return bound === undefined ? value : Math.min(value, read(bound as never));

@@ -76,7 +76,7 @@ async function readyLine(child: ChildProcess, exited: Promise<void>): Promise<Wo
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
   const timeout = AbortSignal.timeout(limits.startMsMax);
   const line = await Promise.race([
-    once(lines, 'line', { signal: timeout }).then(([line]) => line as string),
+    once(lines, 'line', { signal: timeout }).then(([first]) => first as string),
     exited.then(() => undefined),
   ]).catch(() => undefined);
   if (line === undefined) {

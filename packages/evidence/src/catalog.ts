@@ -13,7 +13,9 @@ export interface SegmentIndex {
 }
 
 export function emptyIndex(): SegmentIndex {
-  return { intents: {}, outcomes: {}, documents: {} };
+  // Without a prototype: an id such as `constructor` must find nothing.
+  const none = <V>(): Record<string, V> => Object.create(null) as Record<string, V>;
+  return { intents: none(), outcomes: none(), documents: none() };
 }
 
 /** Adds a record to the index of its segment. */
@@ -58,7 +60,12 @@ export class Catalog {
 
   async #read(segment: number): Promise<SegmentIndex> {
     try {
-      return JSON.parse((await this.#files.read(this.#path(segment))).toString('utf8')) as SegmentIndex;
+      const read = JSON.parse((await this.#files.read(this.#path(segment))).toString('utf8')) as SegmentIndex;
+      const index = emptyIndex();
+      Object.assign(index.intents, read.intents);
+      Object.assign(index.outcomes, read.outcomes);
+      Object.assign(index.documents, read.documents);
+      return index;
     } catch {
       const bytes = await this.#files.read(join(this.#folder, segmentName(segment)));
       const index = buildIndex(decodeSegment(segment, bytes).records);

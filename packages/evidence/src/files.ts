@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** The file system as the log uses it: every step that can fail or lie is here, so that tests can make it. */
@@ -29,6 +29,7 @@ const FILE_MODE = 0o600;
 export const disk: Files = {
   ensureFolder: async (path) => {
     await mkdir(path, { recursive: true, mode: 0o700 });
+    await chmod(path, 0o700);
   },
   list: (folder) => readdir(folder),
   read: (path) => readFile(path),
@@ -52,6 +53,10 @@ export const disk: Files = {
     try {
       await file.writeFile(bytes);
       await file.sync();
+    } catch (error) {
+      // Half of it would take the room that outcomes need.
+      await rm(`${path}.new`, { force: true });
+      throw error;
     } finally {
       await file.close();
     }

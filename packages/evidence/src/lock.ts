@@ -1,4 +1,4 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EvidenceLocked } from './errors.ts';
 
@@ -19,7 +19,12 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     if (started !== '' && (await startedAt(Number(holder))) === started) {
       throw new EvidenceLocked(`process ${holder} writes the evidence in \`${folder}\``);
     }
-    await rm(path, { force: true });
+    // By its name alone another contender's fresh lock could be removed: only one can take the old one away.
+    const taken = `${path}.${process.pid}`;
+    await rename(path, taken).catch(() => undefined);
+    const removed = await readFile(taken, 'utf8').catch(() => '');
+    if (removed !== '' && removed !== `${holder} ${started}`) await link(taken, path).catch(() => undefined);
+    await rm(taken, { force: true });
   }
   throw new EvidenceLocked(`another process took the evidence in \`${folder}\``);
 }

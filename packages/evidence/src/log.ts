@@ -1,5 +1,6 @@
 import { Catalog } from './catalog.ts';
 import { disk, type Files } from './files.ts';
+import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
 import type {
   BoundaryLoaded,
@@ -57,12 +58,28 @@ export async function openLog(options: {
   const { folder, ambit, files = disk } = options;
   await files.ensureFolder(folder);
   const unlock = await lockFolder(folder);
+  try {
+    return await openLocked(folder, ambit, files, unlock);
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+async function openLocked(
+  folder: string,
+  ambit: string,
+  files: Files,
+  unlock: () => Promise<void>,
+): Promise<EvidenceLog> {
   const recovered = await recover(files, folder);
   const catalog = new Catalog(files, folder);
   const writer = new Writer(files, folder, catalog, recovered);
   const { records, tornBytes } = recovered;
   await writer.append({ type: 'log.opened', log: writer.log, ambit, recovered: { records, tornBytes } });
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
+  const probe = setInterval(() => void writer.probe(), limits.healDelayMs);
+  probe.unref();
   const documents = new Map<string, Promise<unknown>>();
   const once = async (key: string, body: RecordBody): Promise<void> => {
     const known = documents.get(key);
@@ -81,6 +98,7 @@ export async function openLog(options: {
     session: (id) => findSession(writer, catalog, id),
     sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
     close: async () => {
+      clearInterval(probe);
       await writer.close();
       await unlock();
     },

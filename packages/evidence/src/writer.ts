@@ -4,7 +4,8 @@ import { type Catalog, emptyIndex, indexRecord, type SegmentIndex } from './cata
 import { EvidenceUnavailable } from './errors.ts';
 import type { Files, LogFile } from './files.ts';
 import { limits } from './limits.ts';
-import type { EvidenceRecord, RecordBody } from './record.ts';
+import { canonical } from './canonical.ts';
+import type { EvidenceRecord, Json, RecordBody } from './record.ts';
 import type { Recovered } from './recovery.ts';
 import { chain, encodeHeader, encodeRecord, segmentName } from './segment.ts';
 
@@ -38,6 +39,7 @@ export class Writer {
   #lastMicros: bigint;
   #failure: string | null = null;
   #healAt = 0;
+  #closed = false;
   #reserve = false;
   /** Outcomes of sessions that ended while nothing could be written. */
   #held: RecordBody[] = [];
@@ -63,12 +65,32 @@ export class Writer {
     return this.#failure;
   }
 
+  /** Tries to write again, so that a server without requests gets ready by itself. */
+  async probe(): Promise<void> {
+    if (this.#failure === null || this.#closed || this.#running !== null) return;
+    this.#running = this.#heal()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#running = null;
+        if (this.#queue.length > 0) this.#running = this.#drain();
+      });
+    await this.#running;
+  }
+
   get current(): { readonly number: number; readonly index: SegmentIndex } | null {
     return this.#segment;
   }
 
   /** Resolves when the record is durable. */
   append(body: RecordBody): Promise<EvidenceRecord> {
+    if (this.#closed) return Promise.reject(new EvidenceUnavailable('the log is closed'));
+    try {
+      // Here, not in the batch: what cannot be recorded is its caller's fault, and must not fail its neighbours.
+      const { length } = canonical(body as unknown as Json);
+      if (length > limits.recordBytesMax) throw new TypeError(`a record has at most ${limits.recordBytesMax} bytes`);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const mayWait = body.type === 'session.outcome';
     if (this.#failure !== null && !mayWait && Date.now() < this.#healAt) {
       return Promise.reject(new EvidenceUnavailable(this.#failure));
@@ -80,6 +102,7 @@ export class Writer {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await this.#running;
     await this.#segment?.file.close();
     this.#segment = null;

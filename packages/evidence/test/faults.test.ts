@@ -95,7 +95,7 @@ describe('while nothing can be written', () => {
   });
 
   // Readiness asks `failure()`, and a service that is not ready gets no request that would append.
-  it.fails('the log heals by itself, without an append', async () => {
+  it('the log heals by itself, without an append', async () => {
     const { disk, log } = await faulty();
     failOnce(disk, 'sync', 'EIO');
     await expect(log.append(refusal('one'))).rejects.toThrow();
@@ -103,7 +103,7 @@ describe('while nothing can be written', () => {
     expect(log.failure()).toBeNull();
   });
 
-  it.fails('a log that could not be opened does not keep the folder', async () => {
+  it('a log that could not be opened does not keep the folder', async () => {
     const disk = new FaultyDisk();
     const folder = await freshFolder();
     disk.fault = (step) => (step === 'create' ? 'EROFS' : null);
@@ -168,7 +168,7 @@ describe('a record that cannot be encoded', () => {
     await log.close();
   });
 
-  it.fails('does not take the log down, nor the records beside it', async () => {
+  it('does not take the log down, nor the records beside it', async () => {
     const { log } = await faulty();
     const beside = log.append(refusal('beside'));
     await expect(log.append(intent('s1', { limits: float }))).rejects.toThrow();
@@ -176,7 +176,7 @@ describe('a record that cannot be encoded', () => {
     expect(log.failure()).toBeNull();
   });
 
-  it.fails('does not stop the log for ever when it is an outcome', async () => {
+  it('does not stop the log for ever when it is an outcome', async () => {
     const { log } = await faulty();
     const { seq } = await log.append(intent('s1'));
     await expect(log.append(outcome('s1', seq, { engine: float }))).rejects.toThrow();

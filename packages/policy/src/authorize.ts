@@ -20,7 +20,8 @@ const kept = new WeakMap<CompiledPolicies, Map<string, Authorization>>();
 export function authorize(compiled: CompiledPolicies, subject: Subject, purpose: string | null): Authorization {
   const cache = kept.get(compiled) ?? new Map<string, Authorization>();
   kept.set(compiled, cache);
-  const key = cacheKey(compiled, subject, purpose ?? '');
+  const key = keyOf(compiled, subject, purpose);
+  if (key === null) return { allowed: false, refusal: failed([]) };
   const known = cache.get(key);
   if (known !== undefined) return known;
   const answer = decideAll(compiled, subject, purpose);
@@ -30,10 +31,27 @@ export function authorize(compiled: CompiledPolicies, subject: Subject, purpose:
   return answer;
 }
 
+/** Null: a claim is not of its declared type, so that no policy could be trusted to see it. */
+function keyOf(compiled: CompiledPolicies, subject: Subject, purpose: string | null): string | null {
+  try {
+    return cacheKey(compiled, subject, purpose);
+  } catch (error) {
+    if (error instanceof PolicyFailed) return null;
+    throw error;
+  }
+}
+
+function failed(decisions: readonly Decision[]): Refusal {
+  const message = 'the policy could not be evaluated';
+  const hint = 'a claim of the credential may not be of its declared type; the owner of the product knows';
+  return { code: 'policy_failed', message, hint, decisions };
+}
+
 /** Whether a subject may read the whole evidence of others' sessions on the product, for one of its purposes. */
 export function mayReadEvidence(compiled: CompiledPolicies, subject: Subject, purpose: string | null): Decision {
   const product = productOf(compiled.boundary);
-  const purposes = purpose === null ? Object.keys(compiled.boundary.purposes) : [purpose];
+  const declared = Object.keys(compiled.boundary.purposes);
+  const purposes = declared.filter((one) => purpose === null || one === purpose);
   const denied: Decision = { action: 'readEvidence', resource: name(product), allowed: false, determinedBy: [] };
   for (const asked of purposes) {
     try {
@@ -50,16 +68,21 @@ export function mayReadEvidence(compiled: CompiledPolicies, subject: Subject, pu
 function decideAll(compiled: CompiledPolicies, subject: Subject, purpose: string | null): Authorization {
   const asking = new Asking(compiled, subject);
   try {
-    const openable = Object.keys(compiled.boundary.purposes).filter((declared) => asking.open(declared));
+    const openable = askable(compiled.boundary, subject).filter((declared) => asking.open(declared));
     const refusal = refuse(compiled.boundary, purpose, openable);
     if (refusal !== null) return { allowed: false, refusal: { ...refusal, decisions: asking.decisions } };
     return { allowed: true, grant: grantOf(asking, compiled, purpose as string) };
   } catch (error) {
     if (!(error instanceof PolicyFailed)) throw error;
-    const message = 'the policy could not be evaluated';
-    const hint = 'the owner of the product finds the reason in the log of the server';
-    return { allowed: false, refusal: { code: 'policy_failed', message, hint, decisions: asking.decisions } };
+    return { allowed: false, refusal: failed(asking.decisions) };
   }
+}
+
+/** A request without a credential has the purposes that the contract gives it, and no other. */
+function askable(boundary: Boundary, subject: Subject): readonly string[] {
+  const declared = Object.keys(boundary.purposes);
+  if (subject.kind !== 'anonymous') return declared;
+  return declared.filter((purpose) => boundary.anonymous?.purposes.includes(purpose) ?? false);
 }
 
 /** An unknown purpose and one that is not permitted get the same answer, and a product that cannot be opened is not there. */
@@ -88,16 +111,16 @@ function refuse(
 
 function grantOf(asking: Asking, compiled: CompiledPolicies, purpose: string): Grant & { readonly digest: string } {
   const { boundary } = compiled;
-  asking.decisions.length = 0;
+  asking.restart();
   asking.open(purpose);
   const tables = grantTables(asking, boundary, purpose);
   const functions = boundary.functions.filter((fn) => asking.ask(purpose, 'call', functionOf(boundary, fn)).allowed);
-  const views: Record<string, { determinedBy: readonly string[] }> = {};
+  const views = Object.create(null) as Record<string, { determinedBy: readonly string[] }>;
   const readable = (reads: Reads): boolean => covers(tables, views, functions, reads);
   // A view may read views: what one round grants, the next may build on.
   for (let grew = true; grew; ) {
     grew = false;
-    for (const [view, { reads }] of Object.entries(boundary.views)) {
+    for (const [view, { reads }] of sortedEntries(boundary.views)) {
       if (view in views || !readable(reads)) continue;
       const answer = asking.ask(purpose, 'read', { uid: { type: 'View', id: view }, parents: [productOf(boundary)] });
       if (!answer.allowed) continue;
@@ -143,11 +166,13 @@ function covers(
 }
 
 function grantTables(asking: Asking, boundary: Boundary, purpose: string): Record<string, GrantedTable> {
-  const granted: Record<string, GrantedTable> = {};
-  for (const [table, declared] of Object.entries(boundary.tables)) {
+  const granted = Object.create(null) as Record<string, GrantedTable>;
+  for (const [table, declared] of sortedEntries(boundary.tables)) {
+    const forbidden = asking.forbids(purpose, tableOf(boundary, table));
     const columns = grantColumns(asking, boundary, purpose, table, declared);
-    if (columns.length === 0) continue;
-    const filters = Object.entries(boundary.rowFilters)
+    // A forbid on the table itself covers what is in it, however the columns are named.
+    if (columns.length === 0 || forbidden) continue;
+    const filters = sortedEntries(boundary.rowFilters)
       .filter(([, filter]) => filter.table === table)
       .map(([id]) => governor(asking, purpose, id, filterOf(boundary, id)));
     const determinedBy = [...new Set(columns.flatMap((column) => column.determinedBy))].toSorted();
@@ -167,7 +192,7 @@ function grantColumns(
   for (const column of declared.columns) {
     const answer = asking.ask(purpose, 'read', columnOf(boundary, table, column.name, column.tags));
     if (!answer.allowed) continue;
-    const masks = Object.entries(boundary.masks)
+    const masks = sortedEntries(boundary.masks)
       .filter(([, mask]) => mask.columns.some((masked) => masked.table === table && masked.column === column.name))
       .toSorted(([, a], [, b]) => (a.order ?? 0) - (b.order ?? 0))
       .map(([id]) => governor(asking, purpose, id, maskOf(boundary, id)));
@@ -187,21 +212,37 @@ class Asking {
   readonly #compiled: CompiledPolicies;
   readonly #subject: Subject;
   readonly #answers = new Map<string, Pick<Decision, 'allowed' | 'determinedBy'>>();
+  readonly #listed = new Set<string>();
 
   constructor(compiled: CompiledPolicies, subject: Subject) {
     this.#compiled = compiled;
     this.#subject = subject;
   }
 
+  /** The grant lists its own decisions, not those that found the purposes. */
+  restart(): void {
+    this.decisions.length = 0;
+    this.#listed.clear();
+  }
+
   open(purpose: string): boolean {
     return this.ask(purpose, 'open', productOf(this.#compiled.boundary)).allowed;
+  }
+
+  /** Whether a forbid holds for the resource itself: a deny that some policy determined. Without a permit there is none to forbid. */
+  forbids(purpose: string, resource: Resource): boolean {
+    const answer = this.ask(purpose, 'read', resource);
+    return !answer.allowed && answer.determinedBy.length > 0;
   }
 
   ask(purpose: string, action: Decision['action'], resource: Resource): Pick<Decision, 'allowed' | 'determinedBy'> {
     const key = `${purpose}\n${action}\n${this.#kin(resource)}`;
     const answer = this.#answers.get(key) ?? decide(this.#compiled, this.#subject, purpose, action, resource);
     this.#answers.set(key, answer);
-    this.decisions.push({ action, resource: name(resource), ...answer });
+    const asked = `${action} ${name(resource)}`;
+    // A mask on two columns is one decision.
+    if (!this.#listed.has(asked)) this.decisions.push({ action, resource: name(resource), ...answer });
+    this.#listed.add(asked);
     return answer;
   }
 
@@ -251,4 +292,9 @@ function maskOf(boundary: Boundary, id: string): Resource {
   const tag = boundary.masks[id]?.tag ?? null;
   const parents = tag === null ? [productOf(boundary)] : [tagOf(boundary, tag), productOf(boundary)];
   return { uid: { type: 'Mask', id }, parents };
+}
+
+/** In one order: the same boundary gives the same grant, however its contract was written. */
+function sortedEntries<V>(map: Readonly<Record<string, V>>): [string, V][] {
+  return Object.entries(map).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

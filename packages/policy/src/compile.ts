@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { canonicalize, fingerprint, type Boundary, type Problem } from '@ambit/contract';
+import { fingerprint, type Boundary, type Problem } from '@ambit/contract';
 import {
+  type AuthorizationAnswer,
   type EntityJson,
   preparsePolicySet,
   preparseSchema,
+  type StatefulAuthorizationCall,
   statefulIsAuthorized,
 } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Decision, Subject } from './grant.ts';
@@ -70,8 +72,8 @@ export function decide(
   resource: Resource,
 ): Pick<Decision, 'allowed' | 'determinedBy'> {
   const principal = principalOf(subject);
-  const answer = statefulIsAuthorized({
-    principal: principal.uid as EntityRef,
+  const answer = ask({
+    principal: principal.uid,
     action: { type: 'Action', id: action },
     resource: resource.uid,
     context: {
@@ -89,6 +91,15 @@ export function decide(
   const [error] = answer.response.diagnostics.errors;
   if (error !== undefined) throw new PolicyFailed(`policy \`${error.policyId}\` could not be evaluated`);
   return { allowed: answer.response.decision === 'allow', determinedBy: answer.response.diagnostics.reason.toSorted() };
+}
+
+/** Cedar throws on what it cannot even read, as half a surrogate pair in a name. */
+function ask(call: StatefulAuthorizationCall): AuthorizationAnswer {
+  try {
+    return statefulIsAuthorized(call);
+  } catch (error) {
+    throw new PolicyFailed('the question could not be read', { cause: error });
+  }
 }
 
 const TYPES = { user: 'User', service: 'Service', agent: 'Agent', anonymous: 'Anonymous' } as const;
@@ -123,22 +134,28 @@ function entitiesOf(resource: Resource): EntityJson[] {
   return [...found.values()];
 }
 
-/** Only declared claims, in the types that the schema gives them: a claim of another type is as if it were not there. */
+/**
+ * Declared claims alone, in the types that the schema gives them. A claim of another type is a failure, not an absence: a
+ * forbid on it would never fire.
+ */
 function claimsOf(boundary: Boundary, subject: Subject): Record<string, string | number | boolean> {
   const claims: Record<string, string | number | boolean> = {};
   for (const [name, { type }] of Object.entries(boundary.claims)) {
+    if (!Object.hasOwn(subject.claims, name)) continue;
     const value = subject.claims[name];
-    if (value === undefined) continue;
     const wanted = cedarType(type);
-    if (wanted === 'Boolean' && typeof value === 'boolean') claims[name] = value;
-    else if (wanted === 'Long' && Number.isSafeInteger(Number(value))) claims[name] = Number(value);
-    else if (wanted === 'String' && typeof value !== 'boolean') claims[name] = String(value);
+    if (wanted === 'Bool' && typeof value === 'boolean') claims[name] = value;
+    else if (wanted === 'Long' && value !== '' && typeof value !== 'boolean' && Number.isSafeInteger(Number(value))) {
+      claims[name] = Number(value);
+    } else if (wanted === 'String' && (typeof value === 'string' || typeof value === 'number')) {
+      claims[name] = String(value);
+    } else throw new PolicyFailed(`claim \`${name}\` is not of its declared type \`${type}\``);
   }
   return claims;
 }
 
 /** What a grant depends on, and nothing else of the subject. */
-export function cacheKey(compiled: CompiledPolicies, subject: Subject, purpose: string): string {
+export function cacheKey(compiled: CompiledPolicies, subject: Subject, purpose: string | null): string {
   const { tenant, principal, kind, roles, channel, onBehalfOf } = subject;
   const key = {
     tenant,
@@ -150,5 +167,11 @@ export function cacheKey(compiled: CompiledPolicies, subject: Subject, purpose: 
     purpose,
     claims: claimsOf(compiled.boundary, subject),
   };
-  return createHash('sha256').update(canonicalize(key)).digest('base64');
+  return createHash('sha256').update(JSON.stringify(key, sorted)).digest('base64');
+}
+
+/** Keys in one order. Not canonical JSON: a claim may hold a fraction or ill-formed text, which is no reason to fail. */
+function sorted(_: string, value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

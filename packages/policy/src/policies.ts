@@ -44,10 +44,11 @@ export function readPolicies(boundary: Boundary): {
         at(file, text, text.indexOf(template), 'policy templates are not supported', 'write a policy for each case'),
       );
     }
-    let from = 0;
+    const starts = new Set<number>();
     for (const part of parts.policies) {
-      const start = Math.max(from, text.indexOf(part, from));
-      from = start + part.length;
+      // Cedar gives the parts in an order of its own.
+      const start = unseen(text, part, starts);
+      starts.add(start);
       const read = policyToJson(part);
       if (read.type === 'failure') {
         problems.push(...read.errors.map((error) => cedarProblem(file, text, start, error)));
@@ -64,6 +65,13 @@ export function readPolicies(boundary: Boundary): {
     policies,
     problems: [...duplicates(boundary, policies), ...checkRules(boundary, policies), ...checkTypes(boundary, policies)],
   };
+}
+
+/** Where a part stands; two that read the same stand at two places. */
+function unseen(text: string, part: string, starts: ReadonlySet<number>): number {
+  let start = text.indexOf(part);
+  while (starts.has(start)) start = text.indexOf(part, start + 1);
+  return Math.max(0, start);
 }
 
 function duplicates(boundary: Boundary, policies: readonly Policy[]): readonly Problem[] {
@@ -98,6 +106,13 @@ function checkRules(boundary: Boundary, policies: readonly Policy[]): readonly P
         ),
       );
     }
+    for (const [attribute, word] of comparedWords(policy.json.conditions)) {
+      const known = attribute === 'purpose' ? Object.keys(boundary.purposes) : CHANNELS;
+      if (known.includes(word)) continue;
+      const near = nearest(word, known);
+      const hint = near === null ? `there are: ${known.join(', ')}` : `did you mean \`${near}\``;
+      problems.push(policyProblem(boundary, policy, `there is no ${attribute} \`${word}\``, hint));
+    }
     for (const entity of mentioned(policy.json)) {
       const known = knownIds(boundary, entity.type);
       if (known === null || known.includes(entity.id)) continue;
@@ -113,6 +128,41 @@ function checkRules(boundary: Boundary, policies: readonly Policy[]): readonly P
     }
     return problems;
   });
+}
+
+const CHANNELS = ['http', 'flight-sql', 'postgres', 'mcp', 'cli'];
+
+/** Words that a policy compares `context.purpose` or `context.channel` with: a forbid with a slip in one forbids nothing. */
+function comparedWords(part: unknown): readonly (readonly ['purpose' | 'channel', string])[] {
+  if (Array.isArray(part)) return part.flatMap(comparedWords);
+  if (part === null || typeof part !== 'object') return [];
+  const object = part as Record<string, unknown>;
+  const inner = Object.values(object).flatMap(comparedWords);
+  for (const operator of ['==', '!=', 'contains', 'containsAny']) {
+    const sides = object[operator] as { left?: unknown; right?: unknown } | undefined;
+    if (sides === undefined) continue;
+    for (const [one, other] of [
+      [sides.left, sides.right],
+      [sides.right, sides.left],
+    ]) {
+      const attribute = attributeOf(one);
+      if (attribute !== null) inner.push(...wordsOf(other).map((word) => [attribute, word] as const));
+    }
+  }
+  return inner;
+}
+
+function attributeOf(part: unknown): 'purpose' | 'channel' | null {
+  const access = (part as { '.'?: { left?: { Var?: string }; attr?: string } } | undefined)?.['.'];
+  const attribute = access?.left?.Var === 'context' ? access.attr : undefined;
+  return attribute === 'purpose' || attribute === 'channel' ? attribute : null;
+}
+
+function wordsOf(part: unknown): readonly string[] {
+  const { Value: value, Set: set } = (part ?? {}) as { Value?: unknown; Set?: readonly unknown[] };
+  if (set !== undefined) return set.flatMap(wordsOf);
+  if (Array.isArray(value)) return value.filter((word): word is string => typeof word === 'string');
+  return typeof value === 'string' ? [value] : [];
 }
 
 /** Ids of a type of resource that a policy may name, or null where ids are free. */
@@ -177,15 +227,25 @@ function checkTypes(boundary: Boundary, policies: readonly Policy[]): readonly P
       hint: error.help,
     }));
   }
-  return [...answer.validationErrors, ...answer.validationWarnings].map(({ policyId, error }) => {
+  const found = [...answer.validationErrors, ...answer.validationWarnings].map(({ policyId, error }) => {
     const policy = byId.get(policyId);
     const text = policy === undefined ? '' : (boundary.policies[policy.file] ?? '');
     return cedarProblem(policy?.file ?? policyId, text, policy?.start ?? 0, error);
   });
+  // Cedar checks a policy for every kind of principal, and says the same of each.
+  const seen = new Set<string>();
+  return found.filter(({ file, line, column }) => {
+    const place = `${file}:${line}:${column}`;
+    const first = !seen.has(place);
+    seen.add(place);
+    return first;
+  });
 }
 
 function cedarProblem(file: string, text: string, start: number, error: DetailedError): Problem {
-  const offset = start + (error.sourceLocations?.[0]?.start ?? 0);
+  // Cedar counts bytes.
+  const bytes = Buffer.from(text.slice(start)).subarray(0, error.sourceLocations?.[0]?.start ?? 0);
+  const offset = start + bytes.toString('utf8').length;
   const message = error.message.replace(/^for policy `[^`]*`, /, '');
   return at(file, text, offset, message, error.help);
 }

@@ -45,7 +45,7 @@ export function cedarSchema(boundary?: Pick<Boundary, 'claims'>): string {
 }
 
 /** Cedar knows no dates, decimals or floats: as claims they are text. */
-export function cedarType(type: string): 'Boolean' | 'Long' | 'String' {
-  if (type === 'boolean') return 'Boolean';
+export function cedarType(type: string): 'Bool' | 'Long' | 'String' {
+  if (type === 'boolean') return 'Bool';
   return ['tinyint', 'smallint', 'int', 'bigint'].includes(type) ? 'Long' : 'String';
 }

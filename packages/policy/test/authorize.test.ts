@@ -285,8 +285,8 @@ describe('a grant', () => {
   });
 
   test('tells policies of two files apart', () => {
-    const [first, second] = [everything, everything.replace('resource)', 'resource in Product::"flights")')];
-    const boundary = product({ 'a.cedar': first as string, 'b.cedar': second as string });
+    const second = everything.replace('resource)', 'resource in Product::"flights")');
+    const boundary = product({ 'a.cedar': everything, 'b.cedar': second });
     const { decisions } = granted(authorize(compilePolicies(boundary), subject(), 'operations'));
     expect(decisions[0]?.determinedBy).toEqual(['a.cedar#everything', 'b.cedar#everything']);
   });

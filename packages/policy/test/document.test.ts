@@ -51,7 +51,7 @@ test('the document tells outcomes', () => {
 });
 
 test.each(outcomes)('%s%s for `%s`: %s', (_, role, purpose, answer, filters, hidden) => {
-  const asked = authorize(compiled, subject({ roles: [role as string] }), purpose === '' ? null : (purpose as string));
+  const asked = authorize(compiled, subject({ roles: [role] }), purpose === '' ? null : purpose);
   expect(asked.allowed ? 'granted' : asked.refusal.code).toBe(answer);
   if (!asked.allowed) return;
   expect(

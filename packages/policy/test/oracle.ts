@@ -77,7 +77,7 @@ export class Oracle {
   #above(resource: string): readonly string[] {
     const { product, tables, rowFilters, masks } = this.#boundary;
     const top = `Product::"${product.name}"`;
-    const [type = '', id = ''] = [resource.split('::')[0], JSON.parse(resource.split('::')[1] ?? '""') as string];
+    const [type, id = ''] = resource.replace(/"$/, '').split('::"');
     if (type === 'Product') return [];
     if (type === 'Column') {
       const [table = '', column = ''] = id.split('.');
@@ -108,8 +108,8 @@ export class Oracle {
         .filter((view) => this.#view(view))
         .toSorted(),
       functions: functions.filter((name) => this.#may('call', `Function::"${name}"`)),
-      queries: Object.keys(queries)
-        .filter((query) => this.#covers(queries[query]?.reads as Reads))
+      queries: Object.entries(queries)
+        .flatMap(([query, { reads }]) => (this.#covers(reads) ? [query] : []))
         .toSorted(),
     };
   }

@@ -29,14 +29,10 @@ describe('policies are refused when loaded', () => {
     expect(
       problems(two)
         .map(({ line }) => line)
-        .toSorted(),
+        .toSorted((a, b) => a - b),
     ).toEqual([1, 2]);
     expect(() => compilePolicies(product(two))).toThrow(PolicyInvalid);
-    try {
-      compilePolicies(product(two));
-    } catch (error) {
-      expect((error as PolicyInvalid).problems).toEqual(problems(two));
-    }
+    expect(() => compilePolicies(product(two))).toThrow(expect.objectContaining({ problems: problems(two) }));
   });
 
   test('with the place of a syntax error', () => {
@@ -53,17 +49,20 @@ describe('policies are refused when loaded', () => {
     expect(found.map(({ file }) => file)).toEqual(['bad.cedar']);
   });
 
-  test('with the nearest word', () => {
+  test('with the place of a word', () => {
     expect(only('@id("a") permit (principal, action == Action::"opn", resource);')).toMatchObject({
       line: 1,
       column: 39,
-      hint: expect.stringContaining('open') as string,
     });
     expect(only(open(' when { context.purpos == "operations" }'))).toMatchObject({
       column: open(' when { context.purpos').indexOf('context.purpos') + 1,
-      hint: expect.stringContaining('purpose') as string,
     });
     expect(only(open(' when { context.claims has state && context.claims.stat == "CA" }')).hint).toContain('state');
+  });
+
+  test('with what was probably meant', () => {
+    expect(only('@id("a") permit (principal, action == Action::"opn", resource);').hint).toContain('open');
+    expect(only(open(' when { context.purpos == "operations" }')).hint).toContain('purpose');
   });
 
   test('without an id, or with one that another policy of the file has', () => {

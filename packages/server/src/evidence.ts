@@ -18,7 +18,7 @@ export function present(session: SessionEvidence, whole: boolean): object {
             error: outcome.error === null ? null : { ...outcome.error, detail: null },
             engine: outside(outcome.engine as Report | null),
           },
-    grant: grant?.grant ?? null,
+    grant: whole ? (grant?.grant ?? null) : consumersGrant((grant?.grant ?? null) as Grant | null),
     boundary: whole
       ? (boundary?.boundary ?? null)
       : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
@@ -56,6 +56,11 @@ function outside(engine: Report | null): object | null {
   };
 }
 
+/** Denials name what the subject was not to know of. */
+function consumersGrant(grant: Grant | null): object | null {
+  return grant === null ? null : { ...grant, decisions: grant.decisions.filter(({ allowed }) => allowed) };
+}
+
 /** The boundary as far as it was granted, without the texts of policies and without where stores are. */
 function consumersBoundary(boundary: Boundary | null, grant: Grant | null): object | null {
   if (boundary === null || grant === null) return null;
@@ -81,8 +86,15 @@ function consumersBoundary(boundary: Boundary | null, grant: Grant | null): obje
     views: granted(boundary.views, Object.keys(grant.views)),
     queries: granted(boundary.queries, grant.queries),
     functions: grant.functions,
-    rowFilters: {},
+    rowFilters: described(boundary.rowFilters, 'where'),
     masks: {},
     policies: {},
   };
+}
+
+/** Row filters say what they are for, not how they are written. */
+function described(filters: Boundary['rowFilters'], text: 'where'): object {
+  return Object.fromEntries(
+    Object.entries(filters).map(([id, filter]) => [id, { ...filter, [text]: filter.description }]),
+  );
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Engine } from '@ambit/engine';
 import { type EvidenceLog, EvidenceUnavailable, type SessionEvidence } from '@ambit/evidence';
 import { mayReadEvidence, type Subject } from '@ambit/policy';
-import { type GivenValue, Path, type Product, Refused } from '@ambit/session';
+import { type GivenValue, Path, type Product, Refused, type Request } from '@ambit/session';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { sendAnswer } from './answer.ts';
 import { authenticate, subjectFor } from './authenticate.ts';
@@ -61,30 +61,14 @@ const json = (description: string, ...statuses: number[]) => ({
 export function addRoutes(app: FastifyInstance, serving: Serving): void {
   const path = new Path(serving.products, serving.engine, serving.evidence);
   addQueryRoutes(app, serving, path);
+  addNamedQueryRoutes(app, serving, path);
   addProductRoutes(app, serving);
-  addSessionRoutes(app, serving, path);
+  addSessionRoutes(app, serving);
+  addCancelRoute(app, serving, path);
   addHealthRoutes(app, serving);
 }
 
 function addQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): void {
-  const run = async (
-    request: FastifyRequest,
-    product: string,
-    ask: { sql: string } | { query: string },
-    given: Given,
-  ) => ({
-    format: negotiate(request.headers.accept),
-    answer: await path.run({
-      id: request.id,
-      subject: await subject(serving, request, product),
-      product,
-      purpose: purposeOf(request, given.purpose),
-      ask,
-      parameters: given.parameters ?? {},
-      format: negotiate(request.headers.accept),
-      traceparent: traceparentOf(request),
-    }),
-  });
   app.post(
     '/v1/products/:product/query',
     {
@@ -101,10 +85,13 @@ function addQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): voi
     async (request, reply) => {
       const { product } = request.params as { product: string };
       const given = request.body as Given & { sql: string };
-      const { answer, format } = await run(request, product, { sql: given.sql }, given);
+      const { answer, format } = await runQuery(serving, path, request, product, { sql: given.sql }, given);
       return sendAnswer(reply, answer, format);
     },
   );
+}
+
+function addNamedQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): void {
   app.post(
     '/v1/products/:product/queries/:name',
     {
@@ -120,7 +107,14 @@ function addQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): voi
     },
     async (request, reply) => {
       const { product, name } = request.params as { product: string; name: string };
-      const { answer, format } = await run(request, product, { query: name }, request.body as Given);
+      const { answer, format } = await runQuery(
+        serving,
+        path,
+        request,
+        product,
+        { query: name },
+        request.body as Given,
+      );
       return sendAnswer(reply, answer, format);
     },
   );
@@ -141,7 +135,9 @@ function addQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): voi
       const parameters = request.query as Record<string, string | string[]>;
       const twice = Object.keys(parameters).find((key) => Array.isArray(parameters[key]));
       if (twice !== undefined) throw new RequestRefused('parameter_invalid', `parameter \`${twice}\` is given twice`);
-      const { answer, format } = await run(
+      const { answer, format } = await runQuery(
+        serving,
+        path,
         request,
         product,
         { query: name },
@@ -199,7 +195,7 @@ function addProductRoutes(app: FastifyInstance, serving: Serving): void {
     async (request) => {
       const { product: name } = request.params as { product: string };
       const asking = await subject(serving, request, name);
-      return productDocument(app.swagger() as object, productOf(serving, name), asking, purposeOf(request));
+      return productDocument(app.swagger(), productOf(serving, name), asking, purposeOf(request));
     },
   );
   app.get(
@@ -209,20 +205,8 @@ function addProductRoutes(app: FastifyInstance, serving: Serving): void {
   );
 }
 
-function addSessionRoutes(app: FastifyInstance, serving: Serving, path: Path): void {
+function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
   const tags = ['sessions'];
-  const find = async (request: FastifyRequest): Promise<{ evidence: SessionEvidence; whole: boolean }> => {
-    const asking = subjectFor(
-      await authenticate(request.headers.authorization, serving.keys, serving.tokens),
-      undefined,
-    );
-    const { session } = request.params as { session: string };
-    const evidence = await serving.evidence.session(session);
-    const right = evidence === null ? null : rightOn(serving, evidence, asking);
-    if (evidence === null || right === null)
-      throw new RequestRefused('session_unknown', `no session \`${session}\` for this subject`);
-    return { evidence, whole: right === 'whole' };
-  };
   app.get(
     '/v1/sessions',
     {
@@ -264,23 +248,26 @@ function addSessionRoutes(app: FastifyInstance, serving: Serving, path: Path): v
       },
     },
     async (request) => {
-      const { evidence, whole } = await find(request);
+      const { evidence, whole } = await findSession(serving, request);
       return present(evidence, whole);
     },
   );
+}
+
+function addCancelRoute(app: FastifyInstance, serving: Serving, path: Path): void {
   app.delete(
     '/v1/sessions/:session',
     {
       schema: {
         operationId: 'cancelSession',
         summary: 'Cancel a session',
-        tags,
+        tags: ['sessions'],
         params: SessionParams,
         response: { 202: { description: 'It ends' }, ...refusals(409) },
       },
     },
     async (request, reply) => {
-      const { evidence } = await find(request);
+      const { evidence } = await findSession(serving, request);
       const { session } = evidence.intent;
       if (evidence.outcome === null && path.cancel(session)) return reply.code(202).send();
       throw new RequestRefused('cancelled', `session \`${session}\` has ended`);
@@ -308,6 +295,41 @@ function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
       };
     },
   );
+}
+
+async function runQuery(
+  serving: Serving,
+  path: Path,
+  request: FastifyRequest,
+  product: string,
+  ask: Request['ask'],
+  given: Given,
+) {
+  const format = negotiate(request.headers.accept);
+  const answer = await path.run({
+    id: request.id,
+    subject: await subject(serving, request, product),
+    product,
+    purpose: purposeOf(request, given.purpose),
+    ask,
+    parameters: given.parameters ?? {},
+    format,
+    traceparent: traceparentOf(request),
+  });
+  return { answer, format };
+}
+
+async function findSession(
+  serving: Serving,
+  request: FastifyRequest,
+): Promise<{ evidence: SessionEvidence; whole: boolean }> {
+  const asking = subjectFor(await authenticate(request.headers.authorization, serving.keys, serving.tokens), undefined);
+  const { session } = request.params as { session: string };
+  const evidence = await serving.evidence.session(session);
+  const right = evidence === null ? null : rightOn(serving, evidence, asking);
+  if (evidence === null || right === null)
+    throw new RequestRefused('session_unknown', `no session \`${session}\` for this subject`);
+  return { evidence, whole: right === 'whole' };
 }
 
 async function subject(serving: Serving, request: FastifyRequest, product: string): Promise<Subject> {

@@ -83,7 +83,7 @@ export function refusals(...statuses: number[]): Record<number, unknown> {
   const all = [400, 401, 404, 406, 413, 415, 500, 503, ...statuses];
   return Object.fromEntries(
     [...new Set(all)]
-      .toSorted()
+      .toSorted((a, b) => a - b)
       .map((status) => [
         status,
         { description: 'Refused or failed', content: { 'application/problem+json': { schema: Problem } } },

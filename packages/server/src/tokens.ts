@@ -56,7 +56,7 @@ export class TokenVerifier {
 }
 
 async function keySet(jwks: string): Promise<KeySet> {
-  if (/^https:/.test(jwks))
+  if (jwks.startsWith('https:'))
     return createRemoteJWKSet(new URL(jwks), { cooldownDuration: 30_000, timeoutDuration: 5_000 });
   return createLocalJWKSet(JSON.parse(await readFile(jwks, 'utf8')) as JSONWebKeySet);
 }

@@ -10,7 +10,7 @@ kind: DataProduct
 name: shop
 version: 1.2.0
 tenant: north
-description: Orders of a shop
+description: Orders of a shop SALT
 owner: { team: shop-data }
 purposes: { reporting: What was sold, audit: Look into a complaint }
 claims: { region: { type: string } }
@@ -91,6 +91,7 @@ kind: DataProduct
 name: weather
 version: 0.1.0
 tenant: north
+description: Weather SALT
 owner: { team: weather }
 purposes: { browsing: Have a look, planning: Plan ahead }
 anonymous: { purposes: [browsing] }
@@ -117,6 +118,7 @@ kind: DataProduct
 name: vault
 version: 1.0.0
 tenant: south
+description: Coins SALT
 owner: { team: vault }
 purposes: { reporting: Count }
 stores: { lake: { root: data } }
@@ -130,11 +132,11 @@ const foreignPolicies = `
 permit (principal in Role::"south/keeper", action in [Action::"open", Action::"read", Action::"call"], resource);
 `;
 
-export const NUMBERS = 1_000;
-export const READINGS = 60_000;
+const NUMBERS = 3_000;
+const READINGS = 60_000;
 
-/** Writes contracts, policies and data. Returns the contract files. */
-export async function writeProducts(folder: string): Promise<readonly string[]> {
+/** Writes contracts, policies and data. Returns the contract files. Another salt gives other boundaries. */
+export async function writeProducts(folder: string, salt: string): Promise<readonly string[]> {
   const data = join(folder, 'data');
   await mkdir(data);
   const rows = (count: number, row: (i: number) => string): string =>
@@ -155,11 +157,14 @@ export async function writeProducts(folder: string): Promise<readonly string[]> 
     'data/days.csv': 'day,rain\n2001-01-01,true\n2001-01-02,false\n2001-01-03,true\n',
     'data/coins.csv': 'worth\n7\n',
   };
-  for (const [file, text] of Object.entries(files)) await writeFile(join(folder, file), text);
+  for (const [file, text] of Object.entries(files)) {
+    await writeFile(join(folder, file), text.replace('SALT', salt));
+  }
   return ['shop', 'weather', 'vault'].map((name) => join(folder, `${name}.yaml`));
 }
 
+const FOREVER = 'WITH RECURSIVE t AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM t WHERE i < 1000000000)';
 /** Takes minutes, and gives no byte until then. */
-export const SLOW = 'SELECT count(*) AS n FROM numbers a, numbers b, numbers c WHERE a.i + b.i + c.i < 0';
+export const SLOW = `${FOREVER} SELECT count(*) AS n FROM t`;
 /** Gives rows at once, and then takes minutes. */
-export const SLOW_END = `SELECT i FROM readings WHERE i < 50000 UNION ALL ${SLOW}`;
+export const SLOW_END = `${FOREVER} SELECT i FROM readings WHERE i < 50000 UNION ALL SELECT count(*) FROM t`;

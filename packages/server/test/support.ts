@@ -47,9 +47,11 @@ export interface Reply {
 export const analyst: Partial<NewKey> = { principal: 'ada', roles: ['analyst'], claims: { region: 'west' } };
 export const auditor: Partial<NewKey> = { principal: 'otto', roles: ['auditor'] };
 
-export async function startWorld(options: { readonly issuers?: readonly Issuer[] } = {}): Promise<World> {
+export async function startWorld(
+  options: { readonly issuers?: readonly Issuer[]; readonly salt?: string } = {},
+): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-server-'));
-  const files = await writeProducts(folder);
+  const files = await writeProducts(folder, options.salt ?? folder);
   const full = { now: false };
   const engine = await startEngine({
     binary: engineBinary(),

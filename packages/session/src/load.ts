@@ -58,7 +58,7 @@ export async function loadEnvironment(file: string | null): Promise<BoundEnviron
   return {
     value: document.value,
     folder: file === null ? process.cwd() : resolve(dirname(file)),
-    problem: document.problem,
+    problem: (path, message, hint, at) => document.problem(path, message, hint, at),
   };
 }
 

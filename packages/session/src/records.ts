@@ -107,7 +107,7 @@ function exact(value: Json): Json {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : String(value);
   if (Array.isArray(value)) return value.map(exact);
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, exact(inner as Json)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, exact(inner)]));
 }
 
 export type Told = Pick<SessionFailed, 'code' | 'message' | 'hint' | 'position'>;

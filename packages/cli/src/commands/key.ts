@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { createKey, listKeys, revokeKey } from '@ambit/server';
 
 import { jsonOption, parameterValue } from '../arguments.ts';
 import { hasProfile, saveProfile, stateFolder } from '../credentials.ts';
@@ -21,7 +20,8 @@ export function keyCommand(terminal: Terminal) {
         .addOption(file())
         .addOption(jsonOption())
         .action(async (options) => {
-          const keys = (await listKeys(path(options.keys))).map(({ hash: _, ...key }) => key);
+          const { listKeys } = await import('@ambit/server');
+          const keys = (await listKeys(path(options.keys))).map(({ hash: _hash, ...key }) => key);
           if (options.json) return writeOut(terminal, `${JSON.stringify(keys, null, 2)}\n`);
           const rows = keys.map((key) => [
             key.id,
@@ -46,6 +46,7 @@ export function keyCommand(terminal: Terminal) {
         .argument('<id>', 'id of the key')
         .addOption(file())
         .action(async (id, options) => {
+          const { revokeKey } = await import('@ambit/server');
           if (await revokeKey(path(options.keys), id)) return say(terminal, `revoked ${id}`);
           throw new CliError(exitCodes.failed, `there is no key \`${id}\``, '`ambit key list` shows their ids');
         }),
@@ -66,8 +67,8 @@ function createCommand(
         .choices(['user', 'service', 'agent'] as const)
         .default('user' as const),
     )
-    .option('--role <name>', 'a role; may be repeated', (role: string, before: readonly string[] = []) => [
-      ...before,
+    .option('--role <name>', 'a role; may be repeated', (role: string, before: readonly string[] | undefined) => [
+      ...(before ?? []),
       role,
     ])
     .option('--claim <name=value>', 'a claim that policies may use; may be repeated', parameterValue)
@@ -82,6 +83,7 @@ function createCommand(
       if (options.kind === 'agent' && options.onBehalfOf === undefined) {
         throw new CliError(exitCodes.usage, 'an agent acts for somebody', 'add --on-behalf-of TENANT/PRINCIPAL');
       }
+      const { createKey } = await import('@ambit/server');
       const { id, token } = await createKey(path(options.keys), {
         tenant: options.tenant,
         principal: options.principal,

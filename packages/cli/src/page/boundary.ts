@@ -1,5 +1,5 @@
 import type { Boundary, BoundaryTable } from '@ambit/contract';
-import type { Grant, GrantedColumn, GrantedTable, Governor } from '@ambit/policy';
+import type { Decision, Grant, GrantedColumn, GrantedTable, Governor } from '@ambit/policy';
 
 import { counted, printable } from '../display.ts';
 import { facts, indented, listed, section } from './layout.ts';
@@ -23,7 +23,7 @@ function tableLines(name: string, granted: GrantedTable, boundary: Boundary): re
     ...indented(
       facts([
         ['from', table === undefined ? null : supply(table, boundary)],
-        ['columns', granted.columns.map((column) => columnText(column, boundary)).join('\n')],
+        ['columns', columnsText(granted.columns, boundary)],
         ['rows', rowsText(granted.filters, boundary)],
         ['permitted', by(granted.determinedBy)],
       ]),
@@ -35,30 +35,38 @@ function tableLines(name: string, granted: GrantedTable, boundary: Boundary): re
 function supply(table: BoundaryTable, boundary: Boundary): string {
   const catalog = boundary.catalogs[table.catalog];
   const store = catalog === undefined ? undefined : boundary.stores[catalog.store];
-  const place = store === undefined ? '' : ` (${store.kind}, ${store.root})`;
+  // Where a store is, is not for everybody: then its root is empty.
+  const place = store === undefined ? '' : ` (${[store.kind, ...(store.root === '' ? [] : [store.root])].join(', ')})`;
   const credential = store?.credential ? `, credential ${store.credential}` : '';
   return printable(
     `catalog ${table.catalog} (${table.format.type}), store ${catalog?.store ?? 'unknown'}${place}, ${table.path}${credential}`,
   );
 }
 
-function columnText({ name, masks }: GrantedColumn, boundary: Boundary): string {
-  const said = masks.map((mask) => governorText(mask, 'masked by', boundary.masks[mask.id]?.with));
-  return printable([name, ...said].join(': '));
+/** Columns that are shown as they are, then each that is masked or would be. */
+function columnsText(columns: readonly GrantedColumn[], boundary: Boundary): string {
+  const plain = columns.filter(({ masks }) => masks.length === 0).map(({ name }) => name);
+  const governed = columns.filter(({ masks }) => masks.length > 0);
+  return [
+    ...(plain.length === 0 ? [] : [listed(plain, 80)]),
+    ...governed.map(({ name, masks }) => {
+      const said = masks.map((mask) => governorText(mask, 'masked by', boundary.masks[mask.id]?.with));
+      return printable(`${name}: ${said.join(', then ')}`);
+    }),
+  ].join('\n');
 }
 
 function rowsText(filters: readonly Governor[], boundary: Boundary): string {
   if (filters.length === 0) return 'all';
   return filters
-    .map((filter) => printable(governorText(filter, 'only where', boundary.rowFilters[filter.id]?.where)))
+    .map((filter) => printable(governorText(filter, 'narrowed by', boundary.rowFilters[filter.id]?.where)))
     .join('\n');
 }
 
-/** A filter or mask as it stood: what it does, or who lifted it. */
+/** A filter or mask as it stood: what it does, as far as this reader may know, or who lifted it. */
 function governorText({ id, exemptedBy }: Governor, verb: string, sql: string | undefined): string {
-  const text = oneLine(sql ?? '');
   if (exemptedBy.length > 0) return `exempt from ${id}, by ${exemptedBy.join(', ')}`;
-  return verb === 'only where' ? `only where ${text}  (${id})` : `masked by ${id}, as ${text}`;
+  return sql === undefined ? `${verb} ${id}` : `${verb} ${id}: ${oneLine(sql)}`;
 }
 
 /** Settings that do not have DataFusion's own value, with who set them. */
@@ -74,24 +82,39 @@ export function settings(boundary: Boundary): readonly string[] {
   const rest = Object.keys(boundary.settings).length - changed.length;
   return section("Settings that differ from DataFusion's", [
     ...lines,
-    `(${rest} others have its own values; --json gives them all)`,
+    `(${counted(rest, 'other')} at its own value; --json gives all)`,
   ]);
 }
 
-/** Every policy that decided, and what. */
+/** Every policy that decided, and what. What it permits column by column and function by function is counted. */
 export function policies(grant: Grant): readonly string[] {
-  const decided = new Map<string, string[]>();
-  for (const { action, resource, allowed, determinedBy } of grant.decisions) {
-    for (const policy of determinedBy) {
-      const said = `${allowed ? '' : 'forbids '}${action} ${resource}`;
-      decided.set(policy, [...(decided.get(policy) ?? []), said]);
-    }
+  const decided = new Map<string, Decision[]>();
+  for (const decision of grant.decisions) {
+    for (const policy of decision.determinedBy) decided.set(policy, [...(decided.get(policy) ?? []), decision]);
   }
   const byDefault = grant.decisions.filter(({ allowed, determinedBy }) => !allowed && determinedBy.length === 0).length;
-  const lines = facts([...decided].map(([policy, said]) => [printable(policy), listed(said)]));
-  const rest =
-    byDefault === 0 ? [] : [`(${counted(byDefault, 'denial')} because no policy permits it; --json gives all)`];
+  const lines = facts([...decided].map(([policy, decisions]) => [printable(policy), decisionsText(decisions)]));
+  const rest = byDefault === 0 ? [] : [`(${counted(byDefault, 'denial')}, as no policy permits it; --json gives all)`];
   return section('Policies that decided', [...lines, ...rest]);
+}
+
+function decisionsText(decisions: readonly Decision[]): string {
+  const counts = new Map<string, number>();
+  const told: string[] = [];
+  for (const { action, resource, allowed } of decisions) {
+    const kind = resource.split('::')[0]?.toLowerCase() ?? '';
+    if (allowed && (action === 'read' || action === 'call')) {
+      const key = `${action} ${kind}`;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    } else {
+      told.push(`${allowed ? 'permits' : 'forbids'} ${action} ${resource}`);
+    }
+  }
+  const sums = [...counts].map(([key, count]) => {
+    const [action = '', kind = ''] = key.split(' ');
+    return `permits ${action} of ${counted(count, kind)}`;
+  });
+  return listed([...told, ...sums], 80);
 }
 
 function by(policyIds: readonly string[]): string {

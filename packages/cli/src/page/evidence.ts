@@ -9,6 +9,8 @@ export interface SessionEvidence {
   readonly outcome: Outcome | null;
   readonly grant: Grant;
   readonly boundary: Boundary;
+  /** Whether this is all of it, or what the session's own subject may know. */
+  readonly whole: boolean;
 }
 
 export interface Intent {
@@ -25,11 +27,12 @@ export interface Intent {
     readonly kind: 'sql' | 'query';
     readonly name: string | null;
     readonly sql: string;
-    readonly parameters: Readonly<Record<string, unknown>>;
+    readonly parameters: Readonly<Record<string, { readonly type: string; readonly value: unknown }>>;
   };
   readonly format: string;
   readonly limits: Readonly<Record<string, unknown>>;
-  readonly credentials: unknown;
+  /** Reference of the credential by store; null where the store needs none. */
+  readonly credentials: Readonly<Record<string, string | null>>;
 }
 
 export interface Outcome {

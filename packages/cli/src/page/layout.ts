@@ -6,7 +6,7 @@ export function section(heading: string, lines: readonly string[]): readonly str
 }
 
 export function indented(lines: readonly string[]): readonly string[] {
-  return lines.map((line) => (line === '' ? '' : `  ${line}`));
+  return lines.flatMap((line) => line.split('\n')).map((line) => (line === '' ? '' : `  ${line}`));
 }
 
 /** `name   value` with the values under each other. Values that are null are left out. */

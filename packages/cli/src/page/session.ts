@@ -22,6 +22,7 @@ export function sessionPage(evidence: SessionEvidence): string {
     ...policies(grant),
     ...ended(outcome),
     ...leftBehind(report),
+    ...(evidence.whole ? [] : ['', "This is what its own subject may know; the product's owner reads more."]),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -51,7 +52,7 @@ function who({ intent, outcome, boundary }: SessionEvidence): readonly string[] 
 function subjectText({ tenant, principal, kind, roles, claims, channel, authentication }: Subject): string {
   const claimed = Object.entries(claims).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
   return [
-    `${principal} of ${tenant}, a${/^[aeiou]/.test(kind) ? 'n' : ''} ${kind}${roles.length === 0 ? '' : ` (${roles.join(', ')})`}`,
+    `${principal} of ${tenant} (${[kind, ...roles].join(', ')})`,
     ...(claimed.length === 0 ? [] : [`claims ${claimed.join(', ')}`]),
     `over ${channel}, known by ${authentication.method} ${authentication.reference}`,
   ]
@@ -60,7 +61,9 @@ function subjectText({ tenant, principal, kind, roles, claims, channel, authenti
 }
 
 function asked({ statement, format }: Intent): readonly string[] {
-  const parameters = Object.entries(statement.parameters).map(([name, value]) => `${name} = ${JSON.stringify(value)}`);
+  const parameters = Object.entries(statement.parameters).map(
+    ([name, { type, value }]) => `${name} = ${JSON.stringify(value)} (${type})`,
+  );
   return section('Asked', [
     ...(statement.name === null ? [] : [`the named query ${printable(statement.name)}`]),
     ...block(statement.sql),
@@ -111,10 +114,11 @@ function functions({ outcome, grant }: SessionEvidence): readonly string[] {
 }
 
 function credentials(intent: Intent, report: EngineReport | null): readonly string[] {
-  const allowed = Array.isArray(intent.credentials) ? intent.credentials : Object.values(intent.credentials ?? {});
+  const could = Object.entries(intent.credentials).flatMap(([store, reference]) =>
+    reference === null ? [] : [`${reference} on store ${store}`],
+  );
   const used = new Set((report?.accesses ?? []).flatMap(({ credential }) => (credential === null ? [] : [credential])));
-  if (allowed.length === 0 && used.size === 0) return section('Credentials', ['none: its stores need none']);
-  const could = allowed.map((reference) => (typeof reference === 'string' ? reference : JSON.stringify(reference)));
+  if (could.length === 0 && used.size === 0) return section('Credentials', ['none: its stores need none']);
   return section(
     'Credentials',
     facts([
@@ -136,9 +140,16 @@ function ended(outcome: Outcome | null): readonly string[] {
       ['detail', error?.detail ? printable(error.detail, 'keep') : null],
       ['memory', engine?.memoryPeakBytes === undefined ? null : `${bytesText(engine.memoryPeakBytes)} at most`],
       ['spilled', engine?.spillBytes ? bytesText(engine.spillBytes) : null],
-      ['steps', listed(Object.entries(steps).map(([step, micros]) => `${step} ${microsText(micros)}`))],
+      ['steps', listed(inOrder(steps).map(([step, micros]) => `${step} ${microsText(micros)}`))],
     ]),
   );
+}
+
+/** Steps in the order of the one path; one that is not known comes last. */
+function inOrder(steps: Outcome['steps']): readonly (readonly [string, number])[] {
+  const order = ['authorize', 'admit', 'intent', 'plan', 'run'];
+  const rank = (step: string): number => (order.includes(step) ? order.indexOf(step) : order.length);
+  return Object.entries(steps).toSorted(([a], [b]) => rank(a) - rank(b));
 }
 
 function leftBehind(report: EngineReport | null): readonly string[] {

@@ -1,0 +1,14 @@
+//! The engine through its public API: real DataFusion, real files. One binary, because each links DataFusion.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod cases;
+mod fixture;
+mod leaks;
+mod limits;
+mod stores;

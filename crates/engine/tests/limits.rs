@@ -1,0 +1,94 @@
+//! Every way to end: each gives its own code, and leaves nothing (the fixture looks).
+
+use std::time::{Duration, Instant};
+
+use ambit_protocol::OutcomeStatus;
+use tokio_util::sync::CancellationToken;
+
+use crate::fixture::{Fixture, limits};
+
+const ENDLESS: &str = "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time() {
+    let fixture = Fixture::new();
+    let mut within = limits();
+    within.deadline_ms = 300;
+    let answer = fixture
+        .run(fixture.open(ENDLESS, within), CancellationToken::new())
+        .await;
+    assert_eq!(answer.code(), "LimitTime");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel() {
+    let fixture = Fixture::new();
+    let cancel = CancellationToken::new();
+    let later = cancel.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        later.cancel();
+    });
+    let started = Instant::now();
+    let answer = fixture.run(fixture.open(ENDLESS, limits()), cancel).await;
+    assert_eq!(answer.outcome.status, OutcomeStatus::Cancelled);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_bytes_and_memory() {
+    let fixture = Fixture::new();
+    let product = "SELECT a.n FROM (VALUES (1),(2),(3),(4),(5),(6),(7),(8)) a(n), (VALUES (1),(2),(3)) b(n)";
+    let mut within = limits();
+    within.rows = 10;
+    assert_eq!(
+        fixture
+            .run(fixture.open(product, within), CancellationToken::new())
+            .await
+            .code(),
+        "LimitRows"
+    );
+    let mut within = limits();
+    within.bytes = 20;
+    assert_eq!(
+        fixture
+            .run(fixture.open(product, within), CancellationToken::new())
+            .await
+            .code(),
+        "LimitBytes"
+    );
+    let mut within = limits();
+    within.memory_bytes = 1 << 20;
+    within.spill_bytes = 0;
+    let grown = "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 200000) \
+        SELECT count(DISTINCT n) FROM t";
+    assert_eq!(
+        fixture
+            .run(fixture.open(grown, within), CancellationToken::new())
+            .await
+            .code(),
+        "LimitMemory"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_would_overflow_a_stack_are_refused() {
+    let fixture = Fixture::new();
+    let sum = format!("SELECT {}", vec!["1"; 2_000].join("+"));
+    assert_eq!(fixture.ask(&sum).await.code(), "StatementTooComplex");
+    let all = format!("SELECT 1 WHERE {}", vec!["1=1"; 3_000].join(" AND "));
+    assert_eq!(fixture.ask(&all).await.code(), "StatementTooComplex");
+    let nested = format!("SELECT {}1{}", "(".repeat(2_000), ")".repeat(2_000));
+    assert_eq!(fixture.ask(&nested).await.code(), "StatementTooComplex");
+    let unions = vec!["SELECT 1"; 3_000].join(" UNION ALL ");
+    assert_eq!(fixture.ask(&unions).await.code(), "StatementTooComplex");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_ends_its_session_alone() {
+    let fixture = Fixture::new();
+    let amplified = "SELECT regexp_replace(repeat('a', 60000), 'a', repeat('b', 60000), 'g') AS x";
+    let answer = fixture.ask(amplified).await;
+    assert_ne!(answer.outcome.status, OutcomeStatus::Completed);
+    assert_eq!(fixture.ask("SELECT count(*) AS n FROM emp").await.text(), "{\"n\":3}\n");
+}

@@ -1,0 +1,216 @@
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
+import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
+import { EvidenceLocked, openLog } from '@ambit/evidence';
+import { InsecureListen, startServer } from '@ambit/server';
+import {
+  type BoundEnvironment,
+  ContractsInvalid,
+  findContracts,
+  loadEnvironment,
+  loadProducts,
+  type Product,
+} from '@ambit/session';
+
+import { stateFolder } from './credentials.ts';
+import { CliError, exitCodes } from './failure.ts';
+import { say, type Terminal, writeOut } from './terminal.ts';
+
+const version = '0.1.0';
+
+interface Options {
+  readonly environment?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly insecure?: true | undefined;
+}
+
+/** Serves contracts until the process is told to stop. */
+export async function serveContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
+  const stopped = new Promise<void>((stop) => {
+    terminal.onInterrupt(stop);
+  });
+  const environment = await environmentOf(options.environment);
+  const files = await contractsOf(terminal, paths);
+  const products = await checked(files, environment);
+  const engine = await engineFor(terminal, environment.value, products);
+  try {
+    await serve(terminal, { products, engine, environment, options, stopped });
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Says which products contracts declare, or all that is wrong with them. */
+export async function validateContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
+  const environment = await environmentOf(options.environment);
+  const files = await contractsOf(terminal, paths);
+  for (const { file, boundary, fingerprint } of await checked(files, environment)) {
+    await writeOut(terminal, `${file}: ${boundary.product.name} ${boundary.product.version} ${fingerprint}\n`);
+  }
+}
+
+interface Serving {
+  readonly products: readonly Product[];
+  readonly engine: Engine;
+  readonly environment: BoundEnvironment;
+  readonly options: Options;
+  readonly stopped: Promise<void>;
+}
+
+async function serve(terminal: Terminal, { products, engine, environment, options, stopped }: Serving): Promise<void> {
+  const { value, folder } = environment;
+  const within = (path: string | undefined, fallback: string): string =>
+    path === undefined ? resolve(stateFolder(terminal), fallback) : resolve(folder, path);
+  const { host, port } = listenOf(options.listen, value);
+  const evidence = await openLog({ folder: within(value.evidence, 'evidence'), ambit: version }).catch(
+    (error: unknown) => {
+      if (!(error instanceof EvidenceLocked)) throw error;
+      throw new CliError(
+        exitCodes.failed,
+        error.message,
+        'one server writes one log; stop the other, or give this one a log of its own',
+      );
+    },
+  );
+  try {
+    const server = await startServer({
+      products,
+      engine,
+      evidence,
+      host,
+      port,
+      tls:
+        value.tls === undefined
+          ? null
+          : { certificate: resolve(folder, value.tls.certificate), key: resolve(folder, value.tls.key) },
+      insecure: options.insecure === true,
+      keys: within(value.keys, 'keys.json'),
+      issuers: (value.identity?.jwt ?? []).map((issuer) => ({
+        ...issuer,
+        jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
+      })),
+      version,
+      log: false,
+    }).catch(explainListen);
+    for (const { boundary, fingerprint } of products) {
+      const { name, version: of } = boundary.product;
+      say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+    }
+    say(terminal, `listening on ${server.url}`);
+    await stopped;
+    say(terminal, 'stopping: running sessions end first');
+    await server.close();
+  } finally {
+    await evidence.close();
+  }
+}
+
+function explainListen(error: unknown): never {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof InsecureListen) {
+    throw new CliError(
+      exitCodes.usage,
+      message,
+      'give the environment `tls`, or add --insecure if something in front provides it',
+    );
+  }
+  if (code === 'EADDRINUSE')
+    throw new CliError(
+      exitCodes.failed,
+      'something listens there already',
+      'stop it, or choose another address with --listen HOST:PORT',
+    );
+  throw error as Error;
+}
+
+function listenOf(
+  listen: string | undefined,
+  environment: Environment,
+): { readonly host: string; readonly port: number } {
+  const declared = { host: environment.listen?.host ?? '127.0.0.1', port: environment.listen?.port ?? 7070 };
+  if (listen === undefined) return declared;
+  const [, host, port] = /^(?:(.*):)?([0-9]{1,5})$/.exec(listen) ?? [];
+  if (port === undefined) throw new CliError(exitCodes.usage, `\`${listen}\` is no address`, 'such as 127.0.0.1:7070');
+  return { host: host || declared.host, port: Number(port) };
+}
+
+async function environmentOf(file: string | undefined): Promise<BoundEnvironment> {
+  return loadEnvironment(file ?? null).catch((error: unknown) => {
+    if (error instanceof ContractsInvalid) return explain(error);
+    throw new CliError(exitCodes.usage, `cannot read the environment \`${file}\``, (error as Error).message, {
+      cause: error,
+    });
+  });
+}
+
+async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
+  const files = await findContracts(paths.length === 0 ? ['.'] : paths).catch((cause: unknown) => {
+    throw new CliError(exitCodes.usage, (cause as Error).message, 'name a contract, or a folder that holds some', {
+      cause,
+    });
+  });
+  if (files.length > 0) return files;
+  const where = paths.length === 0 ? terminal.cwd : paths.join(', ');
+  throw new CliError(
+    exitCodes.usage,
+    `there is no contract in ${where}`,
+    'a contract is a YAML file whose kind is DataProduct',
+  );
+}
+
+/** The products of these contracts. They are checked by a worker of their own, which may read nothing. */
+async function checked(files: readonly string[], environment: BoundEnvironment): Promise<readonly Product[]> {
+  const engine = await startChecker();
+  try {
+    return await loadProducts(files, environment, engine).catch(explain);
+  } finally {
+    await engine.close();
+  }
+}
+
+function startChecker(): Promise<Engine> {
+  return startEngine({
+    binary: binary(),
+    isolation: 'shared',
+    workers: 1,
+    threads: 1,
+    memoryBytes: 256 * 1024 ** 2,
+    spillBytes: 0,
+    roots: [],
+    log: () => {},
+  });
+}
+
+function explain(error: unknown): never {
+  if (!(error instanceof ContractsInvalid)) throw error as Error;
+  const count = error.problems.length;
+  const said = error.problems.map(formatProblem).join('\n');
+  throw new CliError(exitCodes.failed, `${count} ${count === 1 ? 'problem' : 'problems'}\n${said}`);
+}
+
+/** The workers. They may read the roots of these products' stores, and nothing else. */
+async function engineFor(terminal: Terminal, environment: Environment, products: readonly Product[]): Promise<Engine> {
+  mkdirSync(stateFolder(terminal), { recursive: true, mode: 0o700 });
+  const { isolation = 'shared', workers = 2, threads = 2, memory = '1GiB', spill = '2GiB' } = environment.engine ?? {};
+  return startEngine({
+    binary: binary(),
+    isolation,
+    workers,
+    threads,
+    memoryBytes: sizeBytes(memory),
+    spillBytes: sizeBytes(spill),
+    roots: [...new Set(products.flatMap(({ roots }) => Object.values(roots)))],
+    log: ({ level, message, worker }) => say(terminal, `worker ${worker}: ${level}: ${message}`),
+  });
+}
+
+function binary(): string {
+  try {
+    return engineBinary();
+  } catch (error) {
+    if (error instanceof EngineUnavailable)
+      throw new CliError(exitCodes.failed, error.message, 'run `npm run build` in the checkout');
+    throw error;
+  }
+}
