@@ -40,12 +40,14 @@ function commandsLinked(root, packages) {
 
 /** @param {string} root */
 export async function installDependencies(root) {
-  // Exactly the lock file, and no package's install script: none of them needs one.
-  const { status } = await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root });
+  // The versions of the lock file, which stays as it is. Not `npm ci`: that refuses where a registry lacks the binaries of
+  // other platforms. No install script runs: no dependency needs one.
+  const words = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { status } = await run('npm', words, { cwd: root });
   if (status !== 0) {
     throw new ToolError(
       'npm could not install the dependencies',
-      'the reason is above; `npm ci` repeats this step alone',
+      'the reason is above; `npm install --no-save` repeats this step alone',
     );
   }
 }

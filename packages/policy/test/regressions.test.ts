@@ -1,7 +1,7 @@
 // Each fails on a5721ec. Copy into packages/policy/test/ to run.
 import { describe, expect, test } from 'vitest';
 import { authorize, cedarSchema, compilePolicies, mayReadEvidence, validatePolicies } from '../src/index.ts';
-import { column, everything, product, subject, table, view } from './product.ts';
+import { everything, product, subject, view } from './product.ts';
 
 const noClaims = subject();
 const anonymous = subject({ kind: 'anonymous', principal: 'anonymous', roles: [] });
