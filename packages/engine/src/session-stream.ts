@@ -40,7 +40,7 @@ export async function openSession(
   open: OpenSession,
 ): Promise<RunningSession> {
   const worker = await pool.acquire(open.tenant);
-  const state: Watch = { worker, id: open.session, cancelled: false, killed: false, timer: undefined };
+  const state: Watch = { worker, id: open.session, cancelled: false, killed: false, ended: false, timer: undefined };
   return {
     worker: worker.ready.pid,
     sandbox: worker.ready.sandbox,
@@ -54,6 +54,7 @@ interface Watch {
   readonly id: string;
   cancelled: boolean;
   killed: boolean;
+  ended: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -80,6 +81,7 @@ async function* events(
     if (error instanceof EngineProtocolError) throw error;
     yield { kind: 'crashed', crash: crashOf(watch) };
   } finally {
+    watch.ended = true;
     clearTimeout(watch.timer);
     // A consumer that stops pulling gives up its session: the worker sees the connection close.
     body?.destroy();
@@ -125,7 +127,7 @@ async function protocolError(answer: Dispatcher.ResponseData): Promise<EnginePro
 }
 
 function cancel(watch: Watch): void {
-  if (watch.cancelled) return;
+  if (watch.cancelled || watch.ended) return;
   watch.cancelled = true;
   killAfter(watch, limits.cancelGraceMs);
   const path = `/sessions/${watch.id}`;

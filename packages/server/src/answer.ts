@@ -13,9 +13,15 @@ export function sendAnswer(reply: FastifyReply, answer: Answer, format: OutputFo
     highWaterMark: 256 * 1024,
   });
   const { socket } = reply.raw;
-  socket?.setTimeout(limits.slowReaderMs, () => body.destroy());
+  let taken = -1;
+  const watch = setInterval(() => {
+    const written = socket?.bytesWritten ?? 0;
+    // Something waits to be taken, and nothing was.
+    if (written === taken && body.readableLength > 0) body.destroy();
+    taken = written;
+  }, limits.slowReaderMs);
   reply.raw.once('close', () => {
-    socket?.setTimeout(0);
+    clearInterval(watch);
     body.destroy();
   });
   return reply
@@ -30,10 +36,17 @@ export function sendAnswer(reply: FastifyReply, answer: Answer, format: OutputFo
 
 /** NDJSON has no end that could be missing: the last line of a failed result says so before the cut. */
 async function* withProblem(body: Answer['body']): AsyncGenerator<Uint8Array, void, undefined> {
+  let last: number | undefined = LINE_END;
   try {
-    yield* body;
+    for await (const chunk of body) {
+      last = chunk.at(-1);
+      yield chunk;
+    }
   } catch (error) {
-    yield Buffer.from(`${JSON.stringify({ $problem: problemOf(error) })}\n`);
+    // A chunk may end inside a line: the problem gets one of its own.
+    yield Buffer.from(`${last === LINE_END ? '' : '\n'}${JSON.stringify({ $problem: problemOf(error) })}\n`);
     throw error;
   }
 }
+
+const LINE_END = 10;

@@ -45,7 +45,7 @@ function outside(engine: Report | null): object | null {
   return {
     ...rest,
     // That an object was opened, with which credential and in which version: not how much of it was read.
-    accesses: accesses?.map(({ store, credential, object, version }) => ({ store, credential, object, version })) ?? [],
+    accesses: accesses?.map(({ store, credential, object }) => ({ store, credential, object })) ?? [],
     operators: operators?.filter(({ inside }) => inside === null) ?? [],
     tables: Object.fromEntries(
       Object.entries(tables ?? {}).map(([name, { innerPlans: _inner, pushedPredicates: _pushed, ...use }]) => [
@@ -80,21 +80,32 @@ function consumersBoundary(boundary: Boundary | null, grant: Grant | null): obje
   );
   return {
     ...boundary,
+    product: { ...boundary.product, owner: { team: boundary.product.owner.team, reviewers: [] } },
+    purposes: granted(boundary.purposes, [grant.purpose]),
+    claims: {},
+    anonymous: null,
     tables: Object.fromEntries(tables),
     catalogs,
     stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, { ...store, root: '' }])),
     views: granted(boundary.views, Object.keys(grant.views)),
     queries: granted(boundary.queries, grant.queries),
     functions: grant.functions,
-    rowFilters: described(boundary.rowFilters, 'where'),
+    rowFilters: described(boundary, grant),
     masks: {},
     policies: {},
   };
 }
 
-/** Row filters say what they are for, not how they are written. */
-function described(filters: Boundary['rowFilters'], text: 'where'): object {
+/** Row filters that apply say what they are for, not how they are written or what they read. */
+function described(boundary: Boundary, grant: Grant): object {
+  const ids = Object.values(grant.tables).flatMap(({ filters }) => filters.map(({ id }) => id));
   return Object.fromEntries(
-    Object.entries(filters).map(([id, filter]) => [id, { ...filter, [text]: filter.description }]),
+    ids.map((id) => {
+      const { table = '', description = '' } = boundary.rowFilters[id] ?? {};
+      return [
+        id,
+        { table, description, where: description, claims: [], reads: { tables: {}, views: [], functions: [] } },
+      ];
+    }),
   );
 }

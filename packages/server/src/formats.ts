@@ -11,18 +11,17 @@ export const mediaTypes = {
 
 /** The format that a request accepts most. Throws `not_acceptable`. */
 export function negotiate(accept: string | undefined): OutputFormat {
-  const ranges = (accept ?? '*/*')
-    .split(',')
-    .map(parseRange)
-    .filter(({ quality }) => quality > 0);
+  const ranges = (accept ?? '*/*').split(',').map(parseRange);
   let best: { format: OutputFormat; quality: number; exact: number } | null = null;
   for (const [format, type] of Object.entries(mediaTypes) as [OutputFormat, string][]) {
-    for (const { range, quality } of ranges) {
-      const exact = range === type ? 2 : range === `${type.split('/')[0]}/*` ? 1 : range === '*/*' ? 0 : -1;
-      if (exact < 0) continue;
-      if (best === null || quality > best.quality || (quality === best.quality && exact > best.exact))
-        best = { format, quality, exact };
-    }
+    // RFC 9110 12.5.1: the most specific range that matches gives the type its weight.
+    const matching = ranges
+      .map(({ range, quality }) => ({ format, quality, exact: specificity(range, type) }))
+      .filter(({ exact }) => exact >= 0)
+      .toSorted((x, y) => y.exact - x.exact)[0];
+    if (matching === undefined || matching.quality <= 0) continue;
+    const better = best === null || matching.quality > best.quality;
+    if (better || (matching.quality === best?.quality && matching.exact > best.exact)) best = matching;
   }
   if (best !== null) return best.format;
   throw new RequestRefused(
@@ -30,6 +29,12 @@ export function negotiate(accept: string | undefined): OutputFormat {
     'no format of the result is acceptable',
     `formats: ${Object.values(mediaTypes).join(', ')}`,
   );
+}
+
+function specificity(range: string, type: string): number {
+  if (range === type) return 2;
+  if (range === `${type.split('/')[0]}/*`) return 1;
+  return range === '*/*' ? 0 : -1;
 }
 
 function parseRange(text: string): { readonly range: string; readonly quality: number } {

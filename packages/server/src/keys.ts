@@ -40,7 +40,7 @@ export async function createKey(file: string, key: NewKey): Promise<{ readonly i
     created: new Date().toISOString(),
     expires,
   };
-  await writeKeys(file, [...(await listKeys(file)), record]);
+  await alone(async () => writeKeys(file, [...(await listKeys(file)), record]));
   return { id, token: `ambit_${id}_${secret}` };
 }
 
@@ -56,11 +56,22 @@ export async function listKeys(file: string): Promise<readonly KeyRecord[]> {
 
 /** Removes a key. False: there was none. */
 export async function revokeKey(file: string, id: string): Promise<boolean> {
-  const keys = await listKeys(file);
-  const rest = keys.filter((key) => key.id !== id);
-  if (rest.length === keys.length) return false;
-  await writeKeys(file, rest);
-  return true;
+  return alone(async () => {
+    const keys = await listKeys(file);
+    const rest = keys.filter((key) => key.id !== id);
+    if (rest.length === keys.length) return false;
+    await writeKeys(file, rest);
+    return true;
+  });
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** One change after the other: each reads what the one before wrote. */
+function alone<T>(change: () => Promise<T>): Promise<T> {
+  const next = last.then(change, change);
+  last = next.catch(() => undefined);
+  return next;
 }
 
 async function writeKeys(file: string, keys: readonly KeyRecord[]): Promise<void> {
@@ -93,7 +104,8 @@ export class KeyRing {
     // An unknown id costs the same comparison.
     const same = timingSafeEqual(Buffer.from(hashOf(secret), 'hex'), Buffer.from(key?.hash ?? hashOf(''), 'hex'));
     if (key === undefined || !same || secret === '') return null;
-    if (key.expires !== null && Date.parse(key.expires) <= Date.now()) return null;
+    // An end that cannot be read has come.
+    if (key.expires !== null && !(Date.parse(key.expires) > Date.now())) return null;
     const { tenant, principal, kind, roles, claims, onBehalfOf } = key;
     return {
       tenant,

@@ -3,7 +3,7 @@ import type { Engine } from '@ambit/engine';
 import { type EvidenceLog, EvidenceUnavailable, type SessionEvidence } from '@ambit/evidence';
 import { mayReadEvidence, type Subject } from '@ambit/policy';
 import { type GivenValue, Path, type Product, Refused, type Request } from '@ambit/session';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendAnswer } from './answer.ts';
 import { authenticate, subjectFor } from './authenticate.ts';
 import { present } from './evidence.ts';
@@ -85,7 +85,7 @@ function addQueryRoutes(app: FastifyInstance, serving: Serving, path: Path): voi
     async (request, reply) => {
       const { product } = request.params as { product: string };
       const given = request.body as Given & { sql: string };
-      const { answer, format } = await runQuery(serving, path, request, product, { sql: given.sql }, given);
+      const { answer, format } = await runQuery(serving, path, request, reply, product, { sql: given.sql }, given);
       return sendAnswer(reply, answer, format);
     },
   );
@@ -111,6 +111,7 @@ function addNamedQueryRoutes(app: FastifyInstance, serving: Serving, path: Path)
         serving,
         path,
         request,
+        reply,
         product,
         { query: name },
         request.body as Given,
@@ -139,6 +140,7 @@ function addNamedQueryRoutes(app: FastifyInstance, serving: Serving, path: Path)
         serving,
         path,
         request,
+        reply,
         product,
         { query: name },
         { parameters: parameters as Record<string, string> },
@@ -218,11 +220,12 @@ function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
       },
     },
     async (request) => {
-      const { tenant, principal } = subjectFor(
+      const { tenant, principal, kind } = subjectFor(
         await authenticate(request.headers.authorization, serving.keys, serving.tokens),
         undefined,
       );
-      const found = await serving.evidence.sessions({ tenant, principal }, limits.sessionsListedMax);
+      const all = await serving.evidence.sessions({ tenant, principal }, limits.sessionsListedMax);
+      const found = all.filter(({ intent }) => (intent.subject as { readonly kind?: unknown }).kind === kind);
       return {
         sessions: found.map(({ intent, outcome }) => ({
           session: intent.session,
@@ -288,6 +291,7 @@ function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
     async () => {
       const evidence = serving.evidence.failure();
       const workers = await serving.engine.health().catch(() => []);
+      if (workers.length === 0) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
       if (evidence !== null) throw new EvidenceUnavailable(evidence);
       return {
         status: 'ready',
@@ -301,6 +305,7 @@ async function runQuery(
   serving: Serving,
   path: Path,
   request: FastifyRequest,
+  reply: FastifyReply,
   product: string,
   ask: Request['ask'],
   given: Given,
@@ -315,6 +320,7 @@ async function runQuery(
     parameters: given.parameters ?? {},
     format,
     traceparent: traceparentOf(request),
+    signal: goneSignal(reply),
   });
   return { answer, format };
 }
@@ -362,6 +368,16 @@ function purposeOf(request: FastifyRequest, body?: string): string | null {
     );
   }
   return body ?? given ?? null;
+}
+
+/** Fires when the connection is closed before its answer was written. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort();
+  });
+  if (reply.raw.destroyed) gone.abort();
+  return gone.signal;
 }
 
 function traceparentOf(request: FastifyRequest): string | null {

@@ -85,6 +85,9 @@ export async function createApp(options: ServerOptions): Promise<FastifyInstance
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
   app.server.maxConnections = limits.connectionsMax;
   app.setSerializerCompiler(() => JSON.stringify);
+  // JSON alone: a form of another site can send text without asking.
+  app.removeContentTypeParser('text/plain');
+  const methods = collectMethods(app);
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
@@ -99,7 +102,7 @@ export async function createApp(options: ServerOptions): Promise<FastifyInstance
       security: [{ bearer: [] }, {}],
     },
   });
-  addErrors(app);
+  addErrors(app, methods);
   addRoutes(app, { ...options, keys: new KeyRing(options.keys), tokens: await TokenVerifier.create(options.issuers) });
   return app;
 }
@@ -110,7 +113,18 @@ const serializers = {
   res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
 };
 
-function addErrors(app: FastifyInstance): void {
+/** Methods by route, as routes are added. */
+function collectMethods(app: FastifyInstance): ReadonlyMap<string, Set<string>> {
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set<string>();
+    methods.set(url, known);
+    for (const one of [method].flat()) if (one !== 'HEAD') known.add(one);
+  });
+  return methods;
+}
+
+function addErrors(app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
   app.addHook('onSend', async (_, reply) => {
     reply
       .header('x-content-type-options', 'nosniff')
@@ -127,7 +141,17 @@ function addErrors(app: FastifyInstance): void {
     if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '1');
     return reply.code(answer.status).type('application/problem+json').send(answer);
   });
-  app.setNotFoundHandler((_, reply) =>
-    reply.code(404).type('application/problem+json').send(problem('not_found', 'there is nothing here')),
-  );
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const route = [...methods].find(([url]) => new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+')}$`).test(path));
+    if (route === undefined) {
+      return reply.code(404).type('application/problem+json').send(problem('not_found', 'there is nothing here'));
+    }
+    const allowed = [...route[1]].toSorted().join(', ');
+    return reply
+      .code(405)
+      .header('allow', allowed)
+      .type('application/problem+json')
+      .send(problem('method_not_allowed', 'the method is not allowed here', `methods here: ${allowed}`));
+  });
 }

@@ -62,31 +62,34 @@ async function keySet(jwks: string): Promise<KeySet> {
 }
 
 function subjectOf(issuer: Issuer, payload: JWTPayload): Subject | null {
-  const principal = payload[issuer.principal ?? 'sub'];
-  if (typeof principal !== 'string' || principal === '') return null;
-  const roles = payload[issuer.roles ?? 'roles'];
-  const kind = issuer.kind === undefined ? 'user' : payload[issuer.kind];
-  if (kind !== 'user' && kind !== 'service' && kind !== 'agent') return null;
-  const onBehalfOf = kind === 'agent' ? behalfOf(issuer, payload) : null;
+  const named = payload[issuer.principal ?? 'sub'];
+  if (typeof named !== 'string' || named === '') return null;
+  // RFC 8693: `act` asks, for the token's subject. Whatever else the token says, that is an agent.
+  const actor = actorOf(payload);
+  if (actor === null) return null;
+  const declared = issuer.kind === undefined ? 'user' : payload[issuer.kind];
+  const kind = actor === undefined ? declared : 'agent';
   // An agent that acts for nobody has no grant to narrow.
-  if (kind === 'agent' && onBehalfOf === null) return null;
+  if (kind !== 'user' && kind !== 'service' && (kind !== 'agent' || actor === undefined)) return null;
+  const roles = payload[issuer.roles ?? 'roles'];
   return {
     tenant: issuer.tenant,
-    principal,
+    principal: actor ?? named,
     kind,
     roles: Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string').toSorted() : [],
     claims: claimsOf(issuer, payload),
     channel: 'http',
-    onBehalfOf,
+    onBehalfOf: actor === undefined ? null : { tenant: issuer.tenant, principal: named },
     authentication: { method: 'jwt', reference: `${issuer.issuer} ${payload.jti ?? ''}`.trim() },
   };
 }
 
-/** RFC 8693: the token's subject acts through its \`act\`; here the actor asks, for the subject. */
-function behalfOf(issuer: Issuer, payload: JWTPayload): Subject['onBehalfOf'] {
-  const act = payload['act'] as { readonly sub?: unknown } | undefined;
-  const principal = act?.sub;
-  return typeof principal === 'string' && principal !== '' ? { tenant: issuer.tenant, principal } : null;
+/** The actor; undefined: there is none; null: one that cannot be read. */
+function actorOf(payload: JWTPayload): string | null | undefined {
+  const act = payload['act'];
+  if (act === undefined) return undefined;
+  const actor = (act as { readonly sub?: unknown } | null)?.sub;
+  return typeof actor === 'string' && actor !== '' ? actor : null;
 }
 
 function claimsOf(issuer: Issuer, payload: JWTPayload): Record<string, ClaimValue> {

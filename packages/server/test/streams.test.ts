@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tableFromIPC } from '@uwdata/flechette';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,6 +33,24 @@ describe('a result that fails halfway', () => {
       expect(bytes.length).toBeGreaterThan(100_000);
       expect(bytes.includes(HIDDEN)).toBe(false);
     }
+  });
+
+  it.fails('is recognizable to a client of HTTP/1.0 too, which knows no chunks', async () => {
+    const { hostname, port } = new URL(world.server.url);
+    const socket = connect(Number(port), hostname);
+    const body = JSON.stringify(query(FAILING).payload);
+    socket.write(
+      `POST /v1/products/shop/query HTTP/1.0\r\nauthorization: Bearer ${ada}\r\naccept: text/csv\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    const reset = await new Promise<boolean>((done) => {
+      socket.on('error', () => done(true));
+      socket.on('close', () => done(false));
+    });
+    // A reset says it; a status that is no success does; an orderly end after a 200 does not.
+    expect(reset || !/^HTTP\/1\.[01] 200/.test(Buffer.concat(chunks).toString())).toBe(true);
   });
 
   it('leaves one outcome, and does not count what was not delivered', async () => {

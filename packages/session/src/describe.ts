@@ -8,12 +8,14 @@ const kept = new Map<string, SessionTemplate>();
 
 /** What the engine is told of a grant. The same grant gives the same object, and so the same bytes and digest. */
 export function describe(product: Product, grant: Grant & { readonly digest: string }): SessionTemplate {
-  const known = kept.get(grant.digest);
+  // Two products can have one boundary and lie in two places.
+  const key = `${grant.digest} ${JSON.stringify(product.roots)}`;
+  const known = kept.get(key);
   if (known !== undefined) return known;
   const template = templateOf(product, grant);
   const [oldest] = kept.keys();
   if (kept.size >= TEMPLATES_KEPT_MAX && oldest !== undefined) kept.delete(oldest);
-  kept.set(grant.digest, template);
+  kept.set(key, template);
   return template;
 }
 

@@ -30,7 +30,7 @@ export function declaredParameters(
   given: Readonly<Record<string, GivenValue>>,
 ): Record<string, TypedValue> {
   const names = Object.keys(declared);
-  const unknown = Object.keys(given).find((name) => !(name in declared));
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(declared, name));
   if (unknown !== undefined) {
     throw new Refused(
       'parameter_invalid',
@@ -41,7 +41,7 @@ export function declaredParameters(
   }
   return Object.fromEntries(
     Object.entries(declared).map(([name, { type, default: fallback }]) => {
-      const value = given[name] ?? fallback;
+      const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? fallback;
       if (value === null)
         throw new Refused('parameter_invalid', `parameter \`${name}\` is missing`, `it is a ${type}`, []);
       if (typeof value === 'object')

@@ -33,6 +33,8 @@ export interface Request {
   readonly parameters: Readonly<Record<string, GivenValue>>;
   readonly format: OutputFormat;
   readonly traceparent: string | null;
+  /** Fires when the consumer is gone. */
+  readonly signal: AbortSignal;
 }
 
 /** A session that delivers. */
@@ -144,6 +146,9 @@ export class Path {
         traceparent: request.traceparent,
       });
       this.#running.set(id, running);
+      const { signal } = request;
+      signal.addEventListener('abort', () => running.cancel(), { once: true });
+      if (signal.aborted) running.cancel();
       session.sandbox = running.sandbox as unknown as Json;
       const body = this.#deliver(session, running);
       // The first pull runs until there is a byte, or throws: a status can still tell.
