@@ -20,6 +20,8 @@ pub(crate) struct Access<'a> {
     pub size: Option<u64>,
     pub version: Option<&'a str>,
     pub failed: bool,
+    /// More of a request that is recorded already.
+    pub more: bool,
 }
 
 impl AccessLog {
@@ -37,12 +39,16 @@ impl AccessLog {
             version: None,
             failures: 0,
         });
-        entry.requests += 1;
+        entry.requests += u64::from(!access.more);
         entry.failures += u64::from(access.failed);
-        entry.bytes += access.ranges.iter().map(|range| range.end - range.start).sum::<u64>();
-        entry
-            .ranges
-            .extend(access.ranges.iter().map(|range| (range.start, range.end)));
+        for range in access.ranges.iter().filter(|range| range.start < range.end) {
+            entry.bytes += range.end - range.start;
+            match entry.ranges.last_mut() {
+                // A file that is read from its start to its end is one range all the while.
+                Some(last) if last.1 == range.start => last.1 = range.end,
+                _ => entry.ranges.push((range.start, range.end)),
+            }
+        }
         if access.size.is_some() {
             entry.size = access.size;
         }

@@ -1,17 +1,34 @@
-//! Batches as bytes of a result, counted against the session's limits.
+//! Batches as bytes of a result, counted against the session's limits. A value's form never depends on the rows that
+//! it travels with.
+//!
+//! | | JSON, NDJSON | CSV |
+//! |---|---|---|
+//! | `bigint` | a number up to 2^53 - 1 either way, else a string: readers would round it | digits |
+//! | `decimal` | a string | digits |
+//! | NaN, infinities | `"NaN"`, `"Infinity"`, `"-Infinity"` | `NaN`, `inf`, `-inf` |
+//! | `binary` | base64 | base64 |
+//! | dates, times | ISO 8601 | ISO 8601 |
+//! | lists, structs | arrays, objects | JSON text |
+//! | NULL | `null` | nothing, like an empty string |
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ambit_protocol::OutputFormat;
 use bytes::Bytes;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::csv::writer::Terminator;
+use datafusion::arrow::datatypes::{
+    DataType, Decimal128Type, Decimal256Type, DecimalType, Field, FieldRef, Fields, Float32Type, Float64Type,
+    Int64Type, Schema, SchemaRef, TimeUnit, UInt64Type,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
-use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
+use datafusion::arrow::json::writer::{NullableEncoder, make_encoder};
+use datafusion::arrow::json::{Encoder as JsonEncoder, EncoderFactory, EncoderOptions};
 
 use crate::types::type_name;
 
@@ -87,7 +104,12 @@ impl Encoder {
         if self.rows > self.rows_max {
             return Err(EncodeError::Rows(self.rows_max));
         }
+        let least: u64 = batch.columns().iter().map(least_bytes).sum();
+        if self.bytes.saturating_add(least) > self.bytes_max {
+            return Err(EncodeError::Bytes(self.bytes_max));
+        }
         let batch = self.plain(batch)?;
+        let room = self.bytes_max - self.bytes;
         let bytes = match &mut self.sink {
             Sink::Arrow(writer) => {
                 writer.write(&batch)?;
@@ -97,10 +119,10 @@ impl Encoder {
                 let header = std::mem::take(header);
                 csv_bytes(&batch, header)?
             }
-            Sink::Ndjson => ndjson_bytes(&batch)?,
+            Sink::Ndjson => ndjson_bytes(&batch, room)?,
             Sink::Json { begun } => {
                 let first = !std::mem::replace(begun, true);
-                json_bytes(&self.schema, &batch, first)?
+                json_bytes(&batch, first, room)?
             }
         };
         self.count(bytes)
@@ -178,94 +200,130 @@ fn plain_type(data_type: &DataType, format: OutputFormat) -> DataType {
     }
 }
 
+/// Bytes that a column's strings take at least, in any format. In memory many rows may share one string.
+fn least_bytes(column: &ArrayRef) -> u64 {
+    let bytes = match column.data_type() {
+        DataType::Utf8View => column.as_string_view().total_bytes_len(),
+        DataType::BinaryView => column.as_binary_view().total_bytes_len(),
+        DataType::Dictionary(..) => {
+            let dictionary = column.as_any_dictionary();
+            let lengths = datafusion::arrow::compute::kernels::length::length(dictionary.values());
+            let lengths = lengths.and_then(|lengths| cast(&lengths, &DataType::Int64));
+            let Ok(lengths) = lengths else { return 0 };
+            let lengths = lengths.as_primitive::<Int64Type>().clone();
+            let keys = dictionary.normalized_keys();
+            let shown = keys.iter().enumerate().filter(|(row, _)| column.is_valid(*row));
+            let length = |key: &usize| lengths.values().get(*key).copied().unwrap_or_default();
+            shown
+                .map(|(_, key)| usize::try_from(length(key)).unwrap_or_default())
+                .sum()
+        }
+        _ => 0,
+    };
+    bytes as u64
+}
+
 fn csv_bytes(batch: &RecordBatch, header: bool) -> Result<Vec<u8>, ArrowError> {
     let mut bytes = Vec::new();
-    let mut writer = csv::WriterBuilder::new().with_header(header).build(&mut bytes);
-    // CSV has no nested values: they are written as JSON text.
+    let mut writer = csv::WriterBuilder::new()
+        .with_header(header)
+        .with_line_terminator(Terminator::CRLF)
+        .build(&mut bytes);
     writer.write(&flat(batch)?)?;
     drop(writer);
     Ok(bytes)
 }
 
+/// CSV has no binary and no nested values: they become text.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    if !batch
-        .schema()
-        .fields()
-        .iter()
-        .any(|field| field.data_type().is_nested() || is_binary(field.data_type()))
-    {
+    let schema = batch.schema();
+    let binary = |data_type: &DataType| matches!(data_type, DataType::Binary | DataType::FixedSizeBinary(_));
+    let needs = |data_type: &DataType| data_type.is_nested() || binary(data_type);
+    if !schema.fields().iter().any(|field| needs(field.data_type())) {
         return Ok(batch.clone());
     }
-    let mut fields = Vec::new();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        if field.data_type().is_nested() || is_binary(field.data_type()) {
-            let texts = cells(field, column)?;
-            fields.push(Field::new(field.name(), DataType::Utf8, true));
-            columns.push(Arc::new(datafusion::arrow::array::StringArray::from_iter(texts)));
+    let mut fields: Vec<FieldRef> = Vec::with_capacity(batch.num_columns());
+    let mut columns: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if needs(field.data_type()) {
+            let mut texts = texts(field, column)?;
+            if binary(field.data_type()) {
+                // Base64 needs no quotes of JSON.
+                texts
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|text| *text = text.replace('"', ""));
+            }
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(Arc::new(StringArray::from_iter(texts)));
         } else {
-            fields.push(field.as_ref().clone());
-            columns.push(Arc::clone(column));
+            fields.push(FieldRef::clone(field));
+            columns.push(ArrayRef::clone(column));
         }
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
 }
 
-fn is_binary(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Binary | DataType::FixedSizeBinary(_))
+/// A column's values as JSON texts; `None` is NULL.
+fn texts(field: &FieldRef, column: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
+    let mut encoder = make_encoder(field, column, &EXACT)?;
+    let mut cell = Vec::new();
+    let mut text = |row: usize| -> Result<Option<String>, ArrowError> {
+        if encoder.is_null(row) {
+            return Ok(None);
+        }
+        cell.clear();
+        encoder.encode(row, &mut cell);
+        let text = std::str::from_utf8(&cell).map_err(|error| ArrowError::JsonError(error.to_string()))?;
+        Ok(Some(text.to_string()))
+    };
+    (0..column.len()).map(&mut text).collect()
 }
 
-fn ndjson_bytes(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
+fn encoders(batch: &RecordBatch) -> Result<Vec<NullableEncoder<'_>>, ArrowError> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    columns
+        .map(|(field, column)| make_encoder(field, column, &EXACT))
+        .collect()
+}
+
+fn write_cell(encoder: &mut NullableEncoder<'_>, row: usize, bytes: &mut Vec<u8>) {
+    if encoder.is_null(row) {
+        bytes.extend_from_slice(b"null");
+    } else {
+        encoder.encode(row, bytes);
+    }
+}
+
+fn json_text(text: &str) -> Result<Vec<u8>, ArrowError> {
+    serde_json::to_vec(text).map_err(|error| ArrowError::JsonError(error.to_string()))
+}
+
+/// Stops soon after `room` is used up: what is too long is refused anyway.
+fn ndjson_bytes(batch: &RecordBatch, room: u64) -> Result<Vec<u8>, ArrowError> {
+    let mut encoders = encoders(batch)?;
+    let mut names = Vec::with_capacity(encoders.len());
+    for (index, field) in batch.schema_ref().fields().iter().enumerate() {
+        let mut name = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
+        name.append(&mut json_text(field.name())?);
+        name.push(b':');
+        names.push(name);
+    }
     let mut bytes = Vec::new();
-    let mut writer = WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .build::<_, LineDelimited>(&mut bytes);
-    writer.write(&safe_numbers(batch)?)?;
-    writer.finish()?;
-    drop(writer);
+    for row in 0..batch.num_rows() {
+        if names.is_empty() {
+            bytes.push(b'{');
+        }
+        for (name, encoder) in names.iter().zip(&mut encoders) {
+            bytes.extend_from_slice(name);
+            write_cell(encoder, row, &mut bytes);
+        }
+        bytes.extend_from_slice(b"}\n");
+        if bytes.len() as u64 > room {
+            break;
+        }
+    }
     Ok(bytes)
-}
-
-/// Decimals become strings: a JSON reader would round them.
-fn safe_numbers(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let exact = matches!(field.data_type(), DataType::Decimal128(..) | DataType::Decimal256(..))
-            || (matches!(field.data_type(), DataType::Int64 | DataType::UInt64) && beyond_double(column));
-        let data_type = if exact {
-            DataType::Utf8
-        } else {
-            field.data_type().clone()
-        };
-        columns.push(if exact {
-            cast(column, &DataType::Utf8)?
-        } else {
-            Arc::clone(column)
-        });
-        fields.push(Field::new(field.name(), data_type, field.is_nullable()));
-    }
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &rows)
-}
-
-/// Whether a batch has an integer that a double cannot hold. Its column is then written as strings.
-fn beyond_double(column: &ArrayRef) -> bool {
-    use datafusion::arrow::datatypes::{Int64Type, UInt64Type};
-    const SAFE: u64 = (1 << 53) - 1;
-    match column.data_type() {
-        DataType::Int64 => column
-            .as_primitive::<Int64Type>()
-            .iter()
-            .flatten()
-            .any(|value| value.unsigned_abs() > SAFE),
-        DataType::UInt64 => column
-            .as_primitive::<UInt64Type>()
-            .iter()
-            .flatten()
-            .any(|value| value > SAFE),
-        _ => false,
-    }
 }
 
 fn json_head(schema: &Schema) -> Result<Vec<u8>, ArrowError> {
@@ -283,46 +341,140 @@ fn json_head(schema: &Schema) -> Result<Vec<u8>, ArrowError> {
 }
 
 /// Rows as arrays: names may repeat, and are said once.
-fn json_bytes(schema: &Schema, batch: &RecordBatch, first: bool) -> Result<Vec<u8>, ArrowError> {
-    let mut columns = Vec::with_capacity(batch.num_columns());
-    let safe = safe_numbers(batch)?;
-    for (field, column) in safe.schema().fields().iter().zip(safe.columns()) {
-        columns.push(cells(field, column)?);
-    }
-    let mut bytes = if first { json_head(schema)? } else { Vec::new() };
-    let mut text = String::new();
+fn json_bytes(batch: &RecordBatch, first: bool, room: u64) -> Result<Vec<u8>, ArrowError> {
+    let mut encoders = encoders(batch)?;
+    let mut bytes = if first {
+        json_head(batch.schema_ref())?
+    } else {
+        Vec::new()
+    };
     for row in 0..batch.num_rows() {
-        let _ = write!(text, "{}\n[", if first && row == 0 { "" } else { "," });
-        for (index, column) in columns.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            let cell = column.get(row).and_then(Option::as_deref).unwrap_or("null");
-            let _ = write!(text, "{comma}{cell}");
+        bytes.extend_from_slice(if first && row == 0 { b"\n[" } else { b",\n[" });
+        for (index, encoder) in encoders.iter_mut().enumerate() {
+            if index > 0 {
+                bytes.push(b',');
+            }
+            write_cell(encoder, row, &mut bytes);
         }
-        text.push(']');
+        bytes.push(b']');
+        if bytes.len() as u64 > room {
+            break;
+        }
     }
-    bytes.extend_from_slice(text.as_bytes());
     Ok(bytes)
 }
 
-/// A column's values as JSON texts; `None` is NULL. arrow-json writes a value a line, under an empty name.
-fn cells(field: &Field, column: &ArrayRef) -> Result<Vec<Option<String>>, ArrowError> {
-    const BEFORE: &str = "{\"\":";
-    let schema = Arc::new(Schema::new(vec![Field::new("", field.data_type().clone(), true)]));
-    let batch = RecordBatch::try_new(schema, vec![Arc::clone(column)])?;
-    let mut bytes = Vec::new();
-    let mut writer = WriterBuilder::new()
+/// JSON forms that lose nothing, at any depth.
+#[derive(Debug)]
+struct Exact;
+
+static EXACT: LazyLock<EncoderOptions> = LazyLock::new(|| {
+    EncoderOptions::default()
         .with_explicit_nulls(true)
-        .build::<_, LineDelimited>(&mut bytes);
-    writer.write(&batch)?;
-    writer.finish()?;
-    drop(writer);
-    let text = String::from_utf8(bytes).map_err(|error| ArrowError::JsonError(error.to_string()))?;
-    let cell = |line: &str| {
-        let value = line
-            .strip_prefix(BEFORE)
-            .and_then(|rest| rest.strip_suffix('}'))
-            .unwrap_or("null");
-        (value != "null").then(|| value.to_string())
+        .with_encoder_factory(Arc::new(Exact))
+});
+static PLAIN: LazyLock<EncoderOptions> = LazyLock::new(EncoderOptions::default);
+
+impl EncoderFactory for Exact {
+    fn make_default_encoder<'a>(
+        &self,
+        field: &'a FieldRef,
+        array: &'a dyn Array,
+        _: &'a EncoderOptions,
+    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
+        const SAFE: u64 = (1 << 53) - 1;
+        let quoted: Box<dyn Fn(usize) -> bool + 'a> = match array.data_type() {
+            DataType::Int64 => {
+                let values = array.as_primitive::<Int64Type>().values();
+                Box::new(|row| values.get(row).is_some_and(|value| value.unsigned_abs() > SAFE))
+            }
+            DataType::UInt64 => {
+                let values = array.as_primitive::<UInt64Type>().values();
+                Box::new(|row| values.get(row).is_some_and(|value| *value > SAFE))
+            }
+            DataType::Float32 => return Ok(Some(floats(array.as_primitive::<Float32Type>(), field)?)),
+            DataType::Float64 => return Ok(Some(floats(array.as_primitive::<Float64Type>(), field)?)),
+            DataType::Decimal128(..) => return Ok(Some(decimals(array.as_primitive::<Decimal128Type>()))),
+            DataType::Decimal256(..) => return Ok(Some(decimals(array.as_primitive::<Decimal256Type>()))),
+            DataType::Binary => {
+                let values = array.as_binary::<i32>();
+                return Ok(Some(written(array, move |row, bytes| base64(values.value(row), bytes))));
+            }
+            DataType::FixedSizeBinary(_) => {
+                let values = array.as_fixed_size_binary();
+                return Ok(Some(written(array, move |row, bytes| base64(values.value(row), bytes))));
+            }
+            _ => return Ok(None),
+        };
+        let mut digits = make_encoder(field, array, &PLAIN)?;
+        let write = move |row: usize, bytes: &mut Vec<u8>| {
+            let quote = quoted(row);
+            bytes.extend(quote.then_some(b'"'));
+            digits.encode(row, bytes);
+            bytes.extend(quote.then_some(b'"'));
+        };
+        Ok(Some(written(array, write)))
+    }
+}
+
+struct Writing<F>(F);
+
+impl<F: FnMut(usize, &mut Vec<u8>)> JsonEncoder for Writing<F> {
+    fn encode(&mut self, row: usize, bytes: &mut Vec<u8>) {
+        (self.0)(row, bytes);
+    }
+}
+
+fn written<'a>(array: &dyn Array, write: impl FnMut(usize, &mut Vec<u8>) + 'a) -> NullableEncoder<'a> {
+    NullableEncoder::new(Box::new(Writing(write)), array.nulls().cloned())
+}
+
+fn floats<'a, T: ArrowPrimitiveType>(
+    array: &'a PrimitiveArray<T>,
+    field: &'a FieldRef,
+) -> Result<NullableEncoder<'a>, ArrowError>
+where
+    T::Native: Into<f64>,
+{
+    let mut digits = make_encoder(field, array, &PLAIN)?;
+    let write = move |row: usize, bytes: &mut Vec<u8>| {
+        let value: f64 = array.value(row).into();
+        match value {
+            value if value.is_nan() => bytes.extend_from_slice(b"\"NaN\""),
+            f64::INFINITY => bytes.extend_from_slice(b"\"Infinity\""),
+            f64::NEG_INFINITY => bytes.extend_from_slice(b"\"-Infinity\""),
+            _ => digits.encode(row, bytes),
+        }
     };
-    Ok(text.lines().map(cell).collect())
+    Ok(written(array, write))
+}
+
+fn decimals<T: DecimalType>(array: &PrimitiveArray<T>) -> NullableEncoder<'_> {
+    written(array, |row, bytes| {
+        bytes.push(b'"');
+        bytes.extend_from_slice(array.value_as_string(row).as_bytes());
+        bytes.push(b'"');
+    })
+}
+
+/// RFC 4648, padded, in quotes.
+fn base64(value: &[u8], bytes: &mut Vec<u8>) {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes.push(b'"');
+    for three in value.chunks(3) {
+        let mut padded = [0_u8; 4];
+        for (slot, byte) in padded.iter_mut().skip(1).zip(three) {
+            *slot = *byte;
+        }
+        let bits = u32::from_be_bytes(padded);
+        for place in 0..4_usize {
+            let letter = LETTERS.get((bits >> (18 - 6 * place) & 63) as usize).copied();
+            bytes.push(if place > three.len() {
+                b'='
+            } else {
+                letter.unwrap_or(b'=')
+            });
+        }
+    }
+    bytes.push(b'"');
 }

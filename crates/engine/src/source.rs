@@ -4,9 +4,13 @@ use std::sync::{Arc, LazyLock};
 
 use ambit_protocol::{EngineErrorCode, Source, SourceFormat};
 use async_trait::async_trait;
+use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::ipc::convert::fb_to_schema;
+use datafusion::arrow::ipc::reader::read_footer_length;
+use datafusion::arrow::ipc::root_as_footer;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::config::TableParquetOptions;
@@ -25,7 +29,7 @@ use datafusion::physical_expr_adapter::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use futures::TryStreamExt;
-use object_store::path::Path;
+use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
@@ -53,25 +57,43 @@ pub(crate) fn shared_caches() -> CacheManagerConfig {
 
 /// The source, ungoverned.
 pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
-    let url = format!("{STORES_URL}{mount}/{}", source.path);
-    let url = Url::parse(&url).map_err(|error| internal_datafusion_err!("{error}"))?;
-    match &source.format {
+    let url = url_of(mount, &source.path)?;
+    let check = match &source.format {
+        SourceFormat::Arrow => return Ok(Arc::new(ArrowFiles { url, schema })),
+        SourceFormat::Parquet => Check::Content,
         SourceFormat::Csv {
             header: true,
             delimiter,
-        } => {
-            let table = listing(&source.format, &url, Arc::clone(&schema))?;
-            let delimiter = delimiter.bytes().next().unwrap_or(b',');
-            Ok(Arc::new(HeadedCsv {
-                table,
-                url,
-                schema,
-                delimiter,
-            }))
+        } => Check::Header(delimiter.bytes().next().unwrap_or(b',')),
+        // No line is no row.
+        SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } => {
+            return Ok(Arc::new(listing(&source.format, &url, schema)?));
         }
-        SourceFormat::Arrow => Ok(Arc::new(ArrowFiles { url, schema })),
-        _ => Ok(Arc::new(listing(&source.format, &url, schema)?)),
+    };
+    Ok(Arc::new(CheckedFiles {
+        table: listing(&source.format, &url, Arc::clone(&schema))?,
+        extension: format_of(&source.format).1,
+        url,
+        schema,
+        check,
+    }))
+}
+
+/// The path beneath its mount. A URL parser would take `..`, `%2e`, `?` and `#` for more than names, and leave the mount.
+fn url_of(mount: &str, path: &str) -> Result<Url> {
+    let mut url = Url::parse(STORES_URL).map_err(|error| internal_datafusion_err!("{error}"))?;
+    let names: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let plain = |name: &&str| !name.contains(['%', '\\']) && !name.is_empty() && PathPart::parse(name).is_ok();
+    if !names.iter().all(plain) {
+        return Err(unlike("the source's path is not a path of plain names".into()));
     }
+    url.path_segments_mut()
+        .map_err(|()| internal_datafusion_err!("a stores URL has segments"))?
+        .pop_if_empty()
+        .push(mount)
+        .extend(names)
+        .extend(path.ends_with('/').then_some(""));
+    Ok(url)
 }
 
 fn listing(format: &SourceFormat, url: &Url, schema: SchemaRef) -> Result<ListingTable> {
@@ -85,18 +107,21 @@ fn listing(format: &SourceFormat, url: &Url, schema: SchemaRef) -> Result<Listin
     ListingTable::try_new(config)
 }
 
-/// The objects of a table: one file, or those of a folder.
-async fn objects(store: &dyn ObjectStore, url: &Url, extension: &str) -> Result<Vec<Path>> {
+/// The objects of a table, as DataFusion lists them: one file, or those of a folder.
+async fn objects(state: &dyn Session, url: &Url, extension: &str) -> Result<(Arc<dyn ObjectStore>, Vec<ObjectMeta>)> {
+    let store = state.runtime_env().object_store_registry.get_store(url)?;
     let path = Path::from_url_path(url.path())?;
     if !url.path().ends_with('/') {
-        return Ok(vec![path]);
+        let meta = store.head(&path).await?;
+        return Ok((store, vec![meta]));
     }
+    let flat = state.config_options().execution.listing_table_ignore_subdirectory;
+    let depth = path.parts().count() + 1;
     let listed: Vec<ObjectMeta> = store.list(Some(&path)).try_collect().await?;
-    Ok(listed
-        .into_iter()
-        .map(|meta| meta.location)
-        .filter(|path| path.as_ref().ends_with(extension))
-        .collect())
+    let within = |meta: &ObjectMeta| {
+        meta.location.as_ref().ends_with(extension) && (!flat || meta.location.parts().count() == depth)
+    };
+    Ok((store, listed.into_iter().filter(within).collect()))
 }
 
 fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
@@ -108,7 +133,13 @@ fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
         SourceFormat::Csv { header, delimiter } => {
             let delimiter = delimiter.bytes().next().unwrap_or(b',');
             (
-                Arc::new(CsvFormat::default().with_has_header(*header).with_delimiter(delimiter)),
+                Arc::new(
+                    CsvFormat::default()
+                        .with_has_header(*header)
+                        .with_delimiter(delimiter)
+                        // Else a large file is cut into parts, and one may begin inside a quoted value.
+                        .with_newlines_in_values(true),
+                ),
                 ".csv",
             )
         }
@@ -193,60 +224,77 @@ fn keeps_values(found: &DataType, declared: &DataType) -> bool {
     }
 }
 
-/// A CSV whose first line names the declared columns, in their order: DataFusion would take columns by position,
-/// whatever the line says.
+/// Files that are looked at before DataFusion reads them, for what it would not notice.
 #[derive(Debug)]
-struct HeadedCsv {
+struct CheckedFiles {
     table: ListingTable,
     url: Url,
+    extension: &'static str,
     schema: SchemaRef,
-    delimiter: u8,
+    check: Check,
 }
 
-impl HeadedCsv {
-    async fn check_headers(&self, state: &dyn Session) -> Result<()> {
-        let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
-        for object in objects(store.as_ref(), &self.url, ".csv").await? {
-            self.check_header(store.as_ref(), &object).await?;
+#[derive(Debug)]
+enum Check {
+    /// A file without a byte is not a file of this format; DataFusion skips it.
+    Content,
+    /// The first line names the declared columns, in their order: DataFusion takes columns by position, whatever it says.
+    Header(u8),
+}
+
+impl CheckedFiles {
+    async fn check(&self, state: &dyn Session) -> Result<()> {
+        let (store, objects) = objects(state, &self.url, self.extension).await?;
+        for object in objects {
+            if object.size == 0 {
+                return Err(unlike("a file is empty".into()));
+            }
+            if let Check::Header(delimiter) = self.check {
+                check_header(store.as_ref(), &object.location, &self.schema, delimiter).await?;
+            }
         }
         Ok(())
     }
+}
 
-    async fn check_header(&self, store: &dyn ObjectStore, object: &Path) -> Result<()> {
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(0..HEADER_BYTES)),
-            ..GetOptions::default()
-        };
-        let head = store.get_opts(object, options).await?.bytes().await?;
-        let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let width = self.schema.fields().len();
-        let texts: Vec<Field> = (0..width)
-            .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
-            .collect();
-        let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
-            .with_header(false)
-            .with_delimiter(self.delimiter)
-            .build(line)?;
-        let names = reader.next().transpose().map_err(|error| unlike(error.to_string()))?;
-        let fits = names.is_some_and(|names| {
-            let mut columns = self.schema.fields().iter().zip(names.columns());
-            columns.all(|(field, column)| {
-                let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
-                name.trim_start_matches('\u{feff}').trim_end_matches('\r') == field.name()
-            })
-        });
-        if fits {
-            Ok(())
-        } else {
-            Err(unlike(
-                "the header of a CSV file does not name the declared columns".into(),
-            ))
-        }
+async fn check_header(store: &dyn ObjectStore, object: &Path, schema: &Schema, delimiter: u8) -> Result<()> {
+    let head = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let texts: Vec<Field> = (0..schema.fields().len())
+        .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
+        .collect();
+    let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
+        .with_header(false)
+        .with_delimiter(delimiter)
+        .build(line)?;
+    let names = reader.next().transpose().map_err(|error| unlike(error.to_string()))?;
+    let fits = names.is_some_and(|names| {
+        let mut columns = schema.fields().iter().zip(names.columns());
+        columns.all(|(field, column)| {
+            let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
+            name.trim_end_matches('\r') == field.name()
+        })
+    });
+    if fits {
+        Ok(())
+    } else {
+        Err(unlike(
+            "the header of a CSV file does not name the declared columns".into(),
+        ))
     }
 }
 
+async fn part(store: &dyn ObjectStore, object: &Path, range: GetRange) -> Result<Bytes> {
+    let options = GetOptions {
+        range: Some(range),
+        ..GetOptions::default()
+    };
+    Ok(store.get_opts(object, options).await?.bytes().await?)
+}
+
 #[async_trait]
-impl TableProvider for HeadedCsv {
+impl TableProvider for CheckedFiles {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
@@ -266,16 +314,64 @@ impl TableProvider for HeadedCsv {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.check_headers(state).await?;
+        self.check(state).await?;
         self.table.scan(state, projection, filters, limit).await
     }
 }
 
-/// Arrow files, read with the types that they have and shown with those declared: DataFusion's reader does not cast.
+/// Arrow files, read with the types that they have and shown with those declared: DataFusion's reader does not cast,
+/// and takes columns by their position in the first file.
 #[derive(Debug)]
 struct ArrowFiles {
     url: Url,
     schema: SchemaRef,
+}
+
+impl ArrowFiles {
+    /// What all files have. DataFusion looks for the schema at a file's start, where arrow-rs writes 64 bytes of padding
+    /// and it expects 8.
+    async fn found(&self, state: &dyn Session) -> Result<SchemaRef> {
+        let (store, objects) = objects(state, &self.url, ".arrow").await?;
+        let mut common: Option<Schema> = None;
+        // The projection refuses a NULL where none is declared.
+        let declared = |field: &FieldRef| match self.schema.field_with_name(field.name()) {
+            Ok(declared) => Arc::new(field.as_ref().clone().with_nullable(declared.is_nullable())),
+            Err(_) => Arc::clone(field),
+        };
+        for object in objects {
+            let found = arrow_schema(store.as_ref(), &object).await?;
+            hold(&self.schema, &found)?;
+            if common.as_ref().is_some_and(|common| *common != found) {
+                return Err(unlike("the files of a folder differ in their columns".into()));
+            }
+            common = Some(found);
+        }
+        let Some(common) = common else {
+            return Ok(Arc::clone(&self.schema));
+        };
+        Ok(Arc::new(Schema::new(
+            common.fields().iter().map(declared).collect::<Vec<_>>(),
+        )))
+    }
+}
+
+/// The schema in a file's footer, without metadata.
+async fn arrow_schema(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<Schema> {
+    /// Length of the footer, and the magic word.
+    const TAIL_BYTES: usize = 10;
+    let broken = || unlike("a file is not an Arrow file".into());
+    let tail = part(store, &object.location, GetRange::Suffix(TAIL_BYTES as u64)).await?;
+    let tail: [u8; TAIL_BYTES] = tail.as_ref().try_into().map_err(|_| broken())?;
+    let length = read_footer_length(tail).map_err(|_| broken())?;
+    let reach = (length + TAIL_BYTES) as u64;
+    if reach > object.size {
+        return Err(broken());
+    }
+    let footer = part(store, &object.location, GetRange::Suffix(reach)).await?;
+    let footer = root_as_footer(footer.get(..length).ok_or_else(broken)?).map_err(|_| broken())?;
+    let schema = fb_to_schema(footer.schema().ok_or_else(broken)?);
+    let plain = |field: &FieldRef| Field::new(field.name(), field.data_type().clone(), field.is_nullable());
+    Ok(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
 }
 
 #[async_trait]
@@ -295,13 +391,7 @@ impl TableProvider for ArrowFiles {
         _: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
-        let mut found = Vec::new();
-        for object in objects(store.as_ref(), &self.url, ".arrow").await? {
-            found.push(store.head(&object).await?);
-        }
-        let files = ArrowFormat.infer_schema(state, &store, &found).await?;
-        hold(&self.schema, &files)?;
+        let files = self.found(state).await?;
         let shown = match projection {
             Some(indices) => Arc::new(self.schema.project(indices)?),
             None => self.schema(),
@@ -311,7 +401,7 @@ impl TableProvider for ArrowFiles {
             .iter()
             .map(|field| Ok(files.index_of(field.name())?))
             .collect();
-        let table = listing(&SourceFormat::Arrow, &self.url, Arc::clone(&files))?;
+        let table = listing(&SourceFormat::Arrow, &self.url, files)?;
         let scan = table.scan(state, Some(&indices?), &[], limit).await?;
         let mut columns = Vec::with_capacity(shown.fields().len());
         for (index, field) in shown.fields().iter().enumerate() {

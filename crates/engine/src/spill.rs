@@ -1,9 +1,9 @@
 //! Spill files: unlinked as they are created, so that nothing remains however the worker ends, counted against the
 //! session's quota and the worker's.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,7 +40,7 @@ pub(crate) struct SessionSpill {
 impl WorkerSpill {
     pub(crate) fn new(folder: Option<PathBuf>, quota: u64) -> io::Result<Arc<Self>> {
         if let Some(folder) = &folder {
-            std::fs::create_dir_all(folder)?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         }
         Ok(Arc::new(Self {
             folder,

@@ -60,12 +60,18 @@ impl LocalStore {
         }
     }
 
-    fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>) {
-        self.record_as(object, ranges, meta, meta.is_none());
+    fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
+        self.log.record(&self.access(object, ranges, meta, failed));
     }
 
-    fn record_as(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
-        self.log.record(&Access {
+    fn access<'a>(
+        &'a self,
+        object: &'a str,
+        ranges: &'a [Range<u64>],
+        meta: Option<&'a ObjectMeta>,
+        failed: bool,
+    ) -> Access<'a> {
+        Access {
             store: &self.name,
             credential: self.credential.as_deref(),
             object,
@@ -73,7 +79,8 @@ impl LocalStore {
             size: meta.map(|meta| meta.size),
             version: meta.and_then(|meta| meta.e_tag.as_deref()),
             failed,
-        });
+            more: false,
+        }
     }
 
     /// Opens a regular file beneath the root. One session sees one version of it.
@@ -92,37 +99,51 @@ impl LocalStore {
 
     fn read(&self, key: &str, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
         let opened = self.open(key, location);
-        self.record(
-            key,
-            if opened.is_ok() { ranges } else { &[] },
-            opened.as_ref().ok().map(|(_, meta)| meta),
-        );
-        let (file, meta) = opened?;
-        let read = |range: &Range<u64>| {
-            if range.start > range.end || range.end > meta.size {
-                return Err(failed(location, io::Error::from(io::ErrorKind::UnexpectedEof)));
-            }
-            read_range(&file, range).map_err(|error| failed(location, error))
-        };
-        ranges.iter().map(read).collect()
+        let read = opened.as_ref().ok().map(|(file, meta)| read_all(file, meta, ranges));
+        let whole = matches!(read, Some(Ok(_)));
+        let meta = opened.as_ref().ok().map(|(_, meta)| meta);
+        self.record(key, if whole { ranges } else { &[] }, meta, !whole);
+        opened?;
+        read.unwrap_or_else(|| Err(failed(location, io::Error::from(io::ErrorKind::Other))))
+    }
+
+    /// A part of a request that was recorded when it opened the file.
+    fn read_on(&self, key: &str, file: &std::fs::File, meta: &ObjectMeta, range: Range<u64>) -> Result<Bytes> {
+        let ranges = [range];
+        let read = read_all(file, meta, &ranges);
+        let done: &[Range<u64>] = if read.is_ok() { &ranges } else { &[] };
+        self.log.record(&Access {
+            more: true,
+            ..self.access(key, done, Some(meta), read.is_err())
+        });
+        Ok(read?.pop().unwrap_or_default())
     }
 
     fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        let top = folder.trim_matches('/');
+        let listed = self.walk_folder(top);
+        self.record(&format!("{top}/"), &[], None, listed.is_err());
+        let (mut found, skipped) = listed?;
+        // A link, a device or an odd name in a listed folder is an attempt or a mistake: the evidence says so.
+        for _ in 0..skipped {
+            self.record(&format!("{top}/"), &[], None, true);
+        }
+        found.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(found)
+    }
+
+    /// The objects beneath a folder, and how many entries are none.
+    fn walk_folder(&self, top: &str) -> Result<(Vec<ObjectMeta>, usize)> {
+        let broken = |error: io::Error| failed(&Path::from(format!("{}/{top}", self.mount)), error);
         let mut found = Vec::new();
         let mut skipped = 0;
-        let top = folder.trim_matches('/');
-        let start = open_folder(&self.root, top).map_err(|error| failed(&Path::from(top), error))?;
-        let mut open = vec![(start, top.to_string())];
+        let mut open = vec![(open_folder(&self.root, top).map_err(broken)?, top.to_string())];
         while let Some((folder, path)) = open.pop() {
-            for entry in folder.entries().map_err(|error| failed(&Path::from(top), error))? {
-                let entry = entry.map_err(|error| failed(&Path::from(top), error))?;
-                let name = entry
-                    .file_name()
-                    .into_string()
-                    .ok()
-                    .filter(|name| PathPart::from(name.as_str()).as_ref() == name);
+            for entry in folder.entries().map_err(broken)? {
+                let entry = entry.map_err(broken)?;
+                let name = entry.file_name().into_string().ok();
                 let kind = entry.file_type().ok();
-                let (Some(name), Some(kind)) = (name, kind) else {
+                let (Some(name), Some(kind)) = (name.filter(|name| plain(name).is_ok()), kind) else {
                     skipped += 1;
                     continue;
                 };
@@ -132,27 +153,20 @@ impl LocalStore {
                     format!("{path}/{name}")
                 };
                 if kind.is_dir() {
-                    open.push((
-                        folder
-                            .open_dir_nofollow(&name)
-                            .map_err(|error| failed(&Path::from(top), error))?,
-                        key,
-                    ));
-                } else if kind.is_file() && found.len() < LISTED_MAX {
-                    let location = Path::from(format!("{}/{key}", self.mount));
+                    open.push((folder.open_dir_nofollow(&name).map_err(broken)?, key));
+                } else if kind.is_file() {
+                    let location = Path::parse(format!("{}/{key}", self.mount))?;
                     found.push(self.open(&key, &location)?.1);
                 } else {
                     skipped += 1;
                 }
             }
+            // Half of a table would be a wrong answer.
+            if found.len() > LISTED_MAX {
+                return Err(broken(io::Error::from(io::ErrorKind::QuotaExceeded)));
+            }
         }
-        self.record_as(&format!("{top}/"), &[], None, false);
-        // A link, a device or an odd name in a listed folder is an attempt or a mistake: the evidence says so.
-        for _ in 0..skipped {
-            self.record_as(&format!("{top}/"), &[], None, true);
-        }
-        found.sort_by(|a, b| a.location.cmp(&b.location));
-        Ok(found)
+        Ok((found, skipped))
     }
 }
 
@@ -181,7 +195,7 @@ fn open_folder(root: &Dir, path: &str) -> io::Result<Dir> {
 
 /// A name that means nothing but itself.
 fn plain(name: &str) -> io::Result<&str> {
-    let special = name.is_empty() || name == "." || name == ".." || name.contains(['/', '\\', '\0', '%']);
+    let special = name.contains(['\\', '%']) || name.is_empty() || PathPart::parse(name).is_err();
     if special {
         Err(io::Error::from(io::ErrorKind::InvalidInput))
     } else {
@@ -189,33 +203,45 @@ fn plain(name: &str) -> io::Result<&str> {
     }
 }
 
+/// The time of change is the later of content and inode: a file that was put in another's place with its size and time
+/// is another, also for DataFusion's footer cache, which looks at size and time alone.
 fn describe(file: &std::fs::File, location: &Path) -> io::Result<ObjectMeta> {
     let metadata = cap_std::fs::Metadata::from_file(file)?;
-    let modified = DateTime::from_timestamp(
-        metadata.mtime(),
-        u32::try_from(metadata.mtime_nsec()).unwrap_or_default(),
-    );
-    let version = format!(
-        "{:x}-{:x}.{:x}-{:x}",
-        metadata.ino(),
-        metadata.mtime(),
-        metadata.mtime_nsec(),
-        metadata.len()
-    );
+    let modified = (metadata.mtime(), metadata.mtime_nsec()).max((metadata.ctime(), metadata.ctime_nsec()));
     Ok(ObjectMeta {
         location: location.clone(),
-        last_modified: modified.unwrap_or_default(),
+        last_modified: DateTime::from_timestamp(modified.0, u32::try_from(modified.1).unwrap_or_default())
+            .unwrap_or_default(),
         size: metadata.len(),
-        e_tag: Some(version),
+        e_tag: Some(format!(
+            "{:x}-{:x}.{:x}-{:x}",
+            metadata.ino(),
+            modified.0,
+            modified.1,
+            metadata.len()
+        )),
         version: None,
     })
 }
 
-fn read_range(file: &std::fs::File, range: &Range<u64>) -> io::Result<Bytes> {
-    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, range.start)?;
-    Ok(bytes.into())
+/// Reads the ranges of one version: a file that changes meanwhile gives no bytes.
+fn read_all(file: &std::fs::File, meta: &ObjectMeta, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    let broken = |error: io::Error| failed(&meta.location, error);
+    let mut read = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        if range.start > range.end || range.end > meta.size {
+            return Err(broken(io::Error::from(io::ErrorKind::UnexpectedEof)));
+        }
+        let length = usize::try_from(range.end - range.start).map_err(|error| broken(io::Error::other(error)))?;
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, range.start).map_err(broken)?;
+        read.push(bytes.into());
+    }
+    if describe(file, &meta.location).map_err(broken)?.e_tag == meta.e_tag {
+        Ok(read)
+    } else {
+        Err(changed(&meta.location))
+    }
 }
 
 /// Never the path on the host, and never the system's words about it.
@@ -312,21 +338,26 @@ impl ObjectStore for Mounts {
         let (store, key) = self.at(location)?;
         let location = location.clone();
         blocking(move || {
-            let opened = store.open(&key, &location);
-            let meta = opened.as_ref().ok().map(|(_, meta)| meta);
-            let range = match (meta, &options.range) {
-                (Some(meta), Some(range)) => range.as_range(meta.size).ok(),
-                (Some(meta), None) => Some(0..meta.size),
-                (None, _) => None,
+            let opened = store.open(&key, &location).and_then(|(file, meta)| {
+                options.check_preconditions(&meta)?;
+                let range = match &options.range {
+                    Some(range) => range
+                        .as_range(meta.size)
+                        .map_err(|_| failed(&location, io::Error::from(io::ErrorKind::InvalidInput)))?,
+                    None => 0..meta.size,
+                };
+                Ok((file, meta, range))
+            });
+            let meta = opened.as_ref().ok().map(|(_, meta, _)| meta);
+            store.record(&key, &[], meta, opened.is_err());
+            let (file, meta, range) = opened?;
+            let chunks = if options.head {
+                stream::empty().boxed()
+            } else {
+                chunks(store, key, file, meta.clone(), range.clone())
             };
-            let read: Vec<Range<u64>> = range.clone().filter(|_| !options.head).into_iter().collect();
-            store.record(&key, &read, meta);
-            let (file, meta) = opened?;
-            options.check_preconditions(&meta)?;
-            let range = range.ok_or_else(|| failed(&location, io::Error::from(io::ErrorKind::InvalidInput)))?;
-            let payload = GetResultPayload::Stream(chunks(file, range.clone(), location, options.head));
             Ok(GetResult {
-                payload,
+                payload: GetResultPayload::Stream(chunks),
                 meta,
                 range,
                 attributes: Attributes::new(),
@@ -381,19 +412,26 @@ fn refused() -> Error {
     }
 }
 
-fn chunks(file: std::fs::File, range: Range<u64>, location: Path, head: bool) -> BoxStream<'static, Result<Bytes>> {
-    let start = if head { range.end } else { range.start };
-    stream::try_unfold((Arc::new(file), start), move |(file, at)| {
-        let location = location.clone();
+fn chunks(
+    store: Arc<LocalStore>,
+    key: String,
+    file: std::fs::File,
+    meta: ObjectMeta,
+    range: Range<u64>,
+) -> BoxStream<'static, Result<Bytes>> {
+    let open = Arc::new((store, key, file, meta));
+    stream::try_unfold(range.start, move |at| {
+        let open = Arc::clone(&open);
         async move {
             if at >= range.end {
                 return Ok(None);
             }
-            let next = (at + CHUNK_BYTES).min(range.end);
-            let reader = Arc::clone(&file);
-            let chunk =
-                blocking(move || read_range(&reader, &(at..next)).map_err(|error| failed(&location, error))).await?;
-            Ok(Some((chunk, (file, next))))
+            let next = at.saturating_add(CHUNK_BYTES).min(range.end);
+            let read = move || {
+                let (store, key, file, meta) = open.as_ref();
+                store.read_on(key, file, meta, at..next)
+            };
+            Ok(Some((blocking(read).await?, next)))
         }
     })
     .boxed()

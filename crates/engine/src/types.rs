@@ -1,5 +1,6 @@
 //! The contract's types and Arrow's, and typed values of the protocol as scalars.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -94,6 +95,9 @@ impl TypeParser<'_> {
             if name.is_empty() {
                 return self.unknown();
             }
+            if fields.iter().any(|field: &Field| *field.name() == name) {
+                return error(format!("`{}` names field `{name}` twice", self.whole));
+            }
             self.expect(':')?;
             fields.push(Field::new(name, self.parse(depth + 1)?, true));
             if self.take(',') {
@@ -169,6 +173,7 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
             }
             text + ">"
         }
+        DataType::Dictionary(_, values) => type_name(values),
         other => other.to_string(),
     }
 }
@@ -181,7 +186,11 @@ pub(crate) fn schema_of(columns: &[Column]) -> Result<SchemaRef, TypeError> {
         Ok(Field::new(&column.name, data_type, column.nullable))
     };
     let fields: Result<Vec<Field>, TypeError> = columns.iter().map(field).collect();
-    Ok(Arc::new(Schema::new(fields?)))
+    let mut names = HashSet::new();
+    match columns.iter().find(|column| !names.insert(column.name.as_str())) {
+        Some(twice) => error(format!("column `{}` is declared twice", twice.name)),
+        None => Ok(Arc::new(Schema::new(fields?))),
+    }
 }
 
 /// NULL of a type.
@@ -206,12 +215,8 @@ fn scalar(data_type: &DataType, value: &Value) -> Option<ScalarValue> {
         DataType::Int16 => ScalarValue::Int16(Some(integer(value)?.try_into().ok()?)),
         DataType::Int32 => ScalarValue::Int32(Some(integer(value)?.try_into().ok()?)),
         DataType::Int64 => ScalarValue::Int64(Some(integer(value)?)),
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a real has the nearest value that a real can have"
-        )]
-        DataType::Float32 => ScalarValue::Float32(Some(value.as_f64()? as f32)),
-        DataType::Float64 => ScalarValue::Float64(Some(value.as_f64()?)),
+        DataType::Float32 => ScalarValue::Float32(Some(real(value)?)),
+        DataType::Float64 => ScalarValue::Float64(Some(double(value)?)),
         DataType::Utf8View => ScalarValue::Utf8View(Some(value.as_str()?.to_string())),
         DataType::Date32 => {
             let date = NaiveDate::parse_from_str(value.as_str()?, "%Y-%m-%d").ok()?;
@@ -220,15 +225,17 @@ fn scalar(data_type: &DataType, value: &Value) -> Option<ScalarValue> {
         }
         DataType::Time64(TimeUnit::Microsecond) => {
             let time: NaiveTime = value.as_str()?.parse().ok()?;
-            let micros = i64::from(time.num_seconds_from_midnight()) * 1_000_000 + i64::from(time.nanosecond() / 1_000);
+            let micros = i64::from(time.num_seconds_from_midnight()) * 1_000_000 + i64::from(fraction(time)?);
             ScalarValue::Time64Microsecond(Some(micros))
         }
         DataType::Timestamp(TimeUnit::Microsecond, None) => {
             let instant = naive(value.as_str()?)?;
+            fraction(instant.time())?;
             ScalarValue::TimestampMicrosecond(Some(instant.and_utc().timestamp_micros()), None)
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let instant = DateTime::parse_from_rfc3339(value.as_str()?).ok()?;
+            fraction(instant.time())?;
             ScalarValue::TimestampMicrosecond(Some(instant.timestamp_micros()), zone.clone())
         }
         DataType::Decimal128(precision, scale) => decimal(value, *precision, *scale)?,
@@ -238,6 +245,34 @@ fn scalar(data_type: &DataType, value: &Value) -> Option<ScalarValue> {
 
 fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
+}
+
+/// An integer that a double cannot hold is refused; a fraction has the nearest value, as everywhere.
+fn double(value: &Value) -> Option<f64> {
+    let double = value.as_f64().filter(|double| double.is_finite())?;
+    let exact = value
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| value.as_u64().map(i128::from));
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an i128 holds every 64-bit integer and its neighbours"
+    )]
+    exact.is_none_or(|exact| double as i128 == exact).then_some(double)
+}
+
+fn real(value: &Value) -> Option<f32> {
+    let double = double(value)?;
+    #[expect(clippy::cast_possible_truncation, reason = "what the cast loses is looked at")]
+    let real = double as f32;
+    let whole = value.is_i64() || value.is_u64();
+    (real.is_finite() && (!whole || f64::from(real) == double)).then_some(real)
+}
+
+/// Microseconds of a second, if that is all there is: no finer digit, no leap second.
+fn fraction(time: NaiveTime) -> Option<u32> {
+    let nanos = time.nanosecond();
+    (nanos < 1_000_000_000 && nanos.is_multiple_of(1_000)).then_some(nanos / 1_000)
 }
 
 /// `2001-04-01T00:00:00`, with a space for the T, with fractions, or a date alone.

@@ -9,6 +9,10 @@
 
 mod cases;
 mod fixture;
+mod io;
 mod leaks;
 mod limits;
 mod stores;
+
+// The modules that `io` tests are private; compiled into this binary, they name each other from its root.
+use io::{access, error, types};

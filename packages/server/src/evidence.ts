@@ -16,7 +16,7 @@ export function present(session: SessionEvidence, whole: boolean): object {
         : {
             ...outcome,
             error: outcome.error === null ? null : { ...outcome.error, detail: null },
-            engine: outside(outcome.engine as Report | null),
+            engine: outside(outcome.engine as Report | null, grantedPaths(session)),
           },
     grant: whole ? (grant?.grant ?? null) : consumersGrant((grant?.grant ?? null) as Grant | null),
     boundary: whole
@@ -26,7 +26,14 @@ export function present(session: SessionEvidence, whole: boolean): object {
   };
 }
 
-function outside(engine: Report | null): object | null {
+/** Where the granted tables lie: what else was opened, a policy read. */
+function grantedPaths({ grant, boundary }: SessionEvidence): readonly string[] {
+  const tables = (boundary?.boundary as Boundary | undefined)?.tables ?? {};
+  const granted = Object.keys((grant?.grant as Grant | undefined)?.tables ?? {});
+  return granted.flatMap((name) => tables[name]?.path ?? []);
+}
+
+function outside(engine: Report | null, paths: readonly string[]): object | null {
   if (engine === null) return null;
   const {
     operators,
@@ -45,7 +52,12 @@ function outside(engine: Report | null): object | null {
   return {
     ...rest,
     // That an object was opened, with which credential and in which version: not how much of it was read.
-    accesses: accesses?.map(({ store, credential, object }) => ({ store, credential, object })) ?? [],
+    accesses:
+      accesses
+        ?.filter(({ object }) =>
+          paths.some((path) => path === object || (path.endsWith('/') && String(object).startsWith(path))),
+        )
+        .map(({ store, credential, object }) => ({ store, credential, object })) ?? [],
     operators: operators?.filter(({ inside }) => inside === null) ?? [],
     tables: Object.fromEntries(
       Object.entries(tables ?? {}).map(([name, { innerPlans: _inner, pushedPredicates: _pushed, ...use }]) => [

@@ -1,0 +1,51 @@
+//! Tests of what touches bytes and limits: types, stores, sources, encodings, compaction, memory, spill.
+//!
+//! These modules are private to the engine. They are compiled into this binary a second time, so that each can be
+//! tested by itself, at its own interface; `tests/engine.rs` brings `access`, `error` and `types` to the root.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::clone_on_ref_ptr,
+    missing_docs,
+    reason = "a test that meets a surprise has failed"
+)]
+
+#[path = "../../src/access.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod access;
+#[path = "../../src/compact.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod compact;
+#[path = "../../src/encode.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod encode;
+#[path = "../../src/error.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod error;
+#[path = "../../src/memory.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod memory;
+#[path = "../../src/source.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod source;
+#[path = "../../src/spill.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod spill;
+#[path = "../../src/store.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+mod store;
+#[path = "../../src/types.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod types;
+
+mod arrays;
+mod encodings;
+mod memory_limits;
+mod sources;
+mod spill_files;
+mod stores;
+mod tripwires;
+mod type_names;
