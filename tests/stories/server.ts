@@ -110,9 +110,18 @@ async function serve(folder: string, paths: readonly string[], tokens: ReadonlyM
   return server;
 }
 
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const { readFile } = await import('node:fs/promises');
-  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+/** Whether a process runs. One that has ended may stay as a zombie for as long as whoever inherits it likes. */
+export function running(pid: number): boolean {
+  try {
+    const [, state] = /^\d+ \(.*\) (\w)/s.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return state !== 'Z' && state !== 'X';
+  } catch {
+    return false;
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   return text
     .split(' ')
     .filter((word) => word !== '')
@@ -128,7 +137,9 @@ export async function rowsOf(answer: Response): Promise<readonly (readonly unkno
 
 /** The evidence of an answer's session, as somebody who may read all of it. */
 export async function evidenceOf(server: Server, session: string, name: Name = 'vera'): Promise<Evidence> {
-  return (await (await server.as(name, `/v1/sessions/${session}`)).json()) as Evidence;
+  const answer = await server.as(name, `/v1/sessions/${session}`);
+  if (answer.status !== 200) throw new Error(`no evidence of "${session}": ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Evidence;
 }
 
 export interface Evidence {

@@ -10,10 +10,10 @@ use cap_std::fs::Dir;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
 
+use crate::beneath::open_root;
 use crate::memory::process_pool;
 use crate::source::shared_caches;
 use crate::spill::WorkerSpill;
-use crate::store::open_root;
 use crate::tasks::{self, Tasks};
 use crate::template::{Template, TemplateError};
 use crate::{Session, check, facts};

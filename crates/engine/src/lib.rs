@@ -12,8 +12,10 @@
 
 mod access;
 mod barrier;
+mod beneath;
 mod check;
 mod compact;
+mod declared;
 mod encode;
 mod engine;
 mod error;
@@ -21,6 +23,7 @@ mod facts;
 mod functions;
 mod gate;
 mod governed;
+mod json_values;
 mod leakproof;
 mod memory;
 mod names;

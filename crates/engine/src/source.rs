@@ -1,13 +1,13 @@
 //! Sources as tables: files of the declared schema. Nothing is inferred; what does not fit is an error, not a guess.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use ambit_protocol::{EngineErrorCode, Source, SourceFormat};
+use ambit_protocol::{Source, SourceFormat};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::csv;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::ipc::convert::fb_to_schema;
 use datafusion::arrow::ipc::reader::read_footer_length;
 use datafusion::arrow::ipc::root_as_footer;
@@ -23,9 +23,6 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::expressions::{Column as PhysicalColumn, cast};
-use datafusion::physical_expr_adapter::{
-    DefaultPhysicalExprAdapterFactory, PhysicalExprAdapter, PhysicalExprAdapterFactory,
-};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
 use futures::TryStreamExt;
@@ -33,7 +30,7 @@ use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
-use crate::error::Fault;
+use crate::declared::{AsDeclared, hold, unlike};
 
 /// Under it lie all stores of a session.
 pub(crate) const STORES_URL: &str = "ambit://stores/";
@@ -145,82 +142,6 @@ fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
         }
         SourceFormat::Json { array } => (Arc::new(JsonFormat::default().with_newline_delimited(!array)), ".json"),
         SourceFormat::Arrow => (Arc::new(ArrowFormat), ".arrow"),
-    }
-}
-
-/// Holds every file against the declared schema: DataFusion would fill a missing column with NULL, and cast what it can.
-#[derive(Debug)]
-struct AsDeclared;
-
-static DEFAULT_ADAPTER: LazyLock<DefaultPhysicalExprAdapterFactory> =
-    LazyLock::new(|| DefaultPhysicalExprAdapterFactory);
-
-impl PhysicalExprAdapterFactory for AsDeclared {
-    fn create(&self, declared: SchemaRef, found: SchemaRef) -> Result<Arc<dyn PhysicalExprAdapter>> {
-        hold(&declared, &found)?;
-        DEFAULT_ADAPTER.create(declared, found)
-    }
-}
-
-fn hold(declared: &Schema, found: &Schema) -> Result<()> {
-    for field in declared.fields() {
-        let Ok(column) = found.field_with_name(field.name()) else {
-            return Err(unlike(format!("a file has no column `{}`", field.name())));
-        };
-        if !keeps_values(column.data_type(), field.data_type()) {
-            return Err(unlike(format!(
-                "column `{}` is `{}` in a file and `{}` in the contract",
-                field.name(),
-                column.data_type(),
-                field.data_type()
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn unlike(detail: String) -> datafusion::common::DataFusionError {
-    Fault::new(
-        EngineErrorCode::SourceFailed,
-        "a source is not as its contract declares it",
-    )
-    .hint("the product's owner finds the reason in the evidence of this session")
-    .detail(detail)
-    .into()
-}
-
-/// Casts that keep every value, and nanoseconds to the contract's microseconds.
-fn keeps_values(found: &DataType, declared: &DataType) -> bool {
-    use DataType::{
-        Binary, BinaryView, Date32, Decimal128, Dictionary, FixedSizeBinary, Float32, Float64, Int8, Int16, Int32,
-        Int64, LargeBinary, LargeList, LargeUtf8, List, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, Utf8,
-        Utf8View,
-    };
-    if found == declared {
-        return true;
-    }
-    match (found, declared) {
-        (Dictionary(_, values), _) => keeps_values(values, declared),
-        (Utf8 | LargeUtf8 | Utf8View, Utf8View)
-        | (Binary | LargeBinary | BinaryView | FixedSizeBinary(_), BinaryView)
-        | (Int8, Int16 | Int32 | Int64)
-        | (Int16, Int32 | Int64)
-        | (Int32, Int64)
-        | (UInt8, Int16 | Int32 | Int64)
-        | (UInt16, Int32 | Int64)
-        | (UInt32, Int64)
-        | (Int8 | Int16 | Float32, Float32 | Float64)
-        | (Int32, Float64)
-        | (Date32, Timestamp(TimeUnit::Microsecond, None))
-        | (Time32(_) | Time64(_), Time64(TimeUnit::Microsecond)) => true,
-        (Timestamp(_, None), Timestamp(_, None)) | (Timestamp(_, Some(_)), Timestamp(_, Some(_))) => true,
-        (Decimal128(from, scale), Decimal128(to, kept)) => scale == kept && from <= to,
-        (List(from) | LargeList(from), List(to)) => keeps_values(from.data_type(), to.data_type()),
-        (Struct(from), Struct(to)) => to.iter().all(|field| {
-            from.iter()
-                .any(|other| other.name() == field.name() && keeps_values(other.data_type(), field.data_type()))
-        }),
-        _ => false,
     }
 }
 

@@ -1,11 +1,6 @@
 //! The engine through its public API: real DataFusion, real files. One binary, because each links DataFusion.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cases;
 mod fixture;
@@ -15,4 +10,4 @@ mod limits;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, error, types};
+use io::{access, beneath, declared, error, json_values, types};

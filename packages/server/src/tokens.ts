@@ -86,9 +86,9 @@ function subjectOf(issuer: Issuer, payload: JWTPayload): Subject | null {
 
 /** The actor; undefined: there is none; null: one that cannot be read. */
 function actorOf(payload: JWTPayload): string | null | undefined {
-  const act = payload['act'];
+  const act: unknown = payload['act'];
   if (act === undefined) return undefined;
-  const actor = (act as { readonly sub?: unknown } | null)?.sub;
+  const actor = typeof act === 'object' && act !== null && 'sub' in act ? act.sub : undefined;
   return typeof actor === 'string' && actor !== '' ? actor : null;
 }
 

@@ -72,7 +72,7 @@ describe('a result', () => {
       { id: 1, region: 'west', customer: 'A' },
       { id: 2, region: 'west', customer: 'B' },
     ]);
-    expect(csv.bytes.toString()).toBe('id,region,customer\n1,west,A\n2,west,B\n');
+    expect(csv.bytes.toString()).toBe('id,region,customer\r\n1,west,A\r\n2,west,B\r\n');
     const table = tableFromIPC(arrow.bytes);
     expect(table.toArray().map((row) => ({ ...row, id: Number(row['id']) }))).toEqual([
       { id: 1, region: 'west', customer: 'A' },
@@ -85,7 +85,7 @@ describe('a result', () => {
     const json = await transfer(world, ada, none, 'application/json');
     expect(JSON.parse(json.bytes.toString())).toMatchObject({ rows: [], complete: true });
     const csv = await transfer(world, ada, none, 'text/csv');
-    expect(csv).toMatchObject({ complete: true, bytes: Buffer.from('id\n') });
+    expect(csv).toMatchObject({ complete: true, bytes: Buffer.from('id\r\n') });
     const arrow = await transfer(world, ada, none, 'application/vnd.apache.arrow.stream');
     expect(tableFromIPC(arrow.bytes).numRows).toBe(0);
   });

@@ -16,15 +16,24 @@
 #[path = "../../src/access.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod access;
+#[path = "../../src/beneath.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod beneath;
 #[path = "../../src/compact.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod compact;
+#[path = "../../src/declared.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod declared;
 #[path = "../../src/encode.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod encode;
 #[path = "../../src/error.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod error;
+#[path = "../../src/json_values.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod json_values;
 #[path = "../../src/memory.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod memory;
@@ -43,9 +52,12 @@ pub(crate) mod types;
 
 mod arrays;
 mod encodings;
+mod lake;
 mod memory_limits;
+mod source_texts;
 mod sources;
 mod spill_files;
+mod store_versions;
 mod stores;
 mod tripwires;
 mod type_names;

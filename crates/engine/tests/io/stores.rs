@@ -16,19 +16,20 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::access::AccessLog;
-use super::store::{LocalStore, SessionStores, open_root};
+use super::beneath::open_root;
+use super::store::{LocalStore, SessionStores};
 
-const URL: &str = "ambit://stores/";
+pub(crate) const URL: &str = "ambit://stores/";
 
-struct Place {
+pub(crate) struct Place {
     outside: TempDir,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     log: Arc<AccessLog>,
     stores: SessionStores,
 }
 
 /// A root with a file and a folder, and a secret beside it.
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     let outside = tempfile::tempdir().unwrap();
     let root = outside.path().join("root");
     fs::create_dir_all(root.join("folder/deep")).unwrap();
@@ -47,18 +48,18 @@ fn place() -> Place {
     }
 }
 
-fn mounted(root: &FsPath) -> (SessionStores, Arc<AccessLog>) {
+pub(crate) fn mounted(root: &FsPath) -> (SessionStores, Arc<AccessLog>) {
     let log = Arc::new(AccessLog::default());
     let store = LocalStore::new(open_root(root).unwrap(), "m1", log.clone(), "lake", Some("reader"));
     (SessionStores::new(URL, vec![store]), log)
 }
 
 impl Place {
-    fn store(&self) -> Arc<dyn ObjectStore> {
+    pub(crate) fn store(&self) -> Arc<dyn ObjectStore> {
         self.stores.get_store(&Url::parse(URL).unwrap()).unwrap()
     }
 
-    async fn read(&self, key: &str) -> Result<String, String> {
+    pub(crate) async fn read(&self, key: &str) -> Result<String, String> {
         let path = Path::parse(key).map_err(|error| error.to_string())?;
         let read = async { self.store().get_opts(&path, GetOptions::default()).await?.bytes().await };
         // A FIFO must not hold a session.
@@ -268,75 +269,6 @@ async fn nothing_can_be_written() {
     assert!(store.rename(&from, &to).await.is_err());
     assert_eq!(fs::read_to_string(place.root.join("plain.csv")).unwrap(), "0123456789");
     assert!(!place.root.join("new.csv").exists());
-}
-
-#[tokio::test]
-async fn a_session_sees_one_version_of_a_file() {
-    let place = place();
-    let file = place.root.join("plain.csv");
-    let path = Path::from("m1/plain.csv");
-    let before = place.store().head(&path).await.unwrap();
-    fs::write(&file, "another").unwrap();
-    assert!(place.read("m1/plain.csv").await.is_err(), "size changed");
-    assert!(place.store().get_ranges(&path, &[0..1]).await.is_err());
-    let (stores, _) = mounted(&place.root);
-    let fresh = stores.get_store(&Url::parse(URL).unwrap()).unwrap();
-    let stale = GetOptions {
-        if_match: before.e_tag,
-        ..GetOptions::default()
-    };
-    assert!(
-        fresh.get_opts(&path, stale).await.is_err(),
-        "another session, an old entity tag"
-    );
-    assert_eq!(fresh.get(&path).await.unwrap().bytes().await.unwrap(), "another");
-}
-
-/// Same size, same time of change, as `rsync --times` and `touch --date` leave them. DataFusion's footer cache looks at
-/// size and time alone.
-#[tokio::test]
-async fn a_replaced_file_is_another_version_whatever_its_times_say() {
-    for in_place in [true, false] {
-        let place = place();
-        let file = place.root.join("plain.csv");
-        let path = Path::from("m1/plain.csv");
-        let before = place.store().head(&path).await.unwrap();
-        let times = fs::metadata(&file).unwrap().modified().unwrap();
-        std::thread::sleep(Duration::from_millis(20));
-        let new = if in_place { file.clone() } else { place.root.join("new") };
-        fs::write(&new, "9876543210").unwrap();
-        fs::File::options()
-            .write(true)
-            .open(&new)
-            .unwrap()
-            .set_modified(times)
-            .unwrap();
-        fs::rename(&new, &file).unwrap();
-        assert!(place.read("m1/plain.csv").await.is_err(), "in place: {in_place}");
-        let (stores, _) = mounted(&place.root);
-        let after = stores
-            .get_store(&Url::parse(URL).unwrap())
-            .unwrap()
-            .head(&path)
-            .await
-            .unwrap();
-        assert_ne!(after.e_tag, before.e_tag);
-        assert_ne!(after.last_modified, before.last_modified, "in place: {in_place}");
-    }
-}
-
-#[tokio::test]
-async fn a_file_changed_while_it_is_read_fails_the_read() {
-    let place = place();
-    let file = place.root.join("large");
-    fs::write(&file, vec![b'a'; 4 << 20]).unwrap();
-    let store = place.store();
-    let mut stream = store.get(&Path::from("m1/large")).await.unwrap().into_stream();
-    assert!(stream.try_next().await.unwrap().is_some());
-    std::thread::sleep(Duration::from_millis(20));
-    fs::write(&file, vec![b'b'; 4 << 20]).unwrap();
-    let rest: Result<Vec<bytes::Bytes>, _> = stream.try_collect().await;
-    assert!(rest.is_err(), "half of one version and half of another");
 }
 
 #[tokio::test]
