@@ -1,18 +1,25 @@
 //! The barrier: a leaf for everything outside it. Inside runs a plan of its own, made of the policy and of leakproof
-//! predicates alone; nothing that a consumer wrote can be moved into it, and nothing of it can be seen.
+//! predicates alone; nothing else that a consumer wrote can be moved into it, and nothing of it can be seen.
+//!
+//! Two things cross it, so that it costs nothing. Outwards go statistics: they choose the outer plan and are never shown
+//! (`estimates.rs`). Inwards go dynamic filters: what a join, a top-k or an aggregate learns while it runs, as comparisons
+//! on unmasked columns.
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
@@ -20,31 +27,55 @@ use futures::{Stream, StreamExt};
 
 use crate::compact::compact;
 use crate::error::inside_barrier;
+use crate::estimates::estimates;
+use crate::injected::injected;
+use crate::leakproof::leakproof_dynamic;
 
-/// A governed scan. Trait defaults do most of the work: no children, no metrics, no statistics, no ordering, and every
-/// pushdown hook answers "unsupported".
+/// What the policy lets out of one scan.
+#[derive(Debug)]
+pub(crate) struct Disclosed {
+    pub table: Arc<str>,
+    /// What the session was told: the inner plan's columns may differ in nullability.
+    pub columns: SchemaRef,
+    /// By position in `columns`: whether the raw value is shown.
+    pub unmasked: Vec<bool>,
+    /// No row filter applies.
+    pub every_row: bool,
+    /// Whether statistics may choose the outer plan.
+    pub statistics: bool,
+}
+
+/// A governed scan. Trait defaults do most of the work: no children, no metrics, no ordering, and every pushdown hook but
+/// one answers "unsupported".
 #[derive(Debug)]
 pub(crate) struct BarrierExec {
-    table: Arc<str>,
+    disclosed: Arc<Disclosed>,
+    /// As it was planned.
+    planned: Arc<dyn ExecutionPlan>,
+    /// As it runs: with dynamic filters.
     inner: Arc<dyn ExecutionPlan>,
+    dynamic: Vec<Arc<dyn PhysicalExpr>>,
     properties: Arc<PlanProperties>,
+    statistics: OnceLock<Arc<Statistics>>,
 }
 
 impl BarrierExec {
-    /// `schema` is what the session was told: the inner plan's may differ in nullability.
-    pub(crate) fn new(table: Arc<str>, schema: SchemaRef, inner: Arc<dyn ExecutionPlan>) -> Self {
+    pub(crate) fn new(disclosed: Arc<Disclosed>, planned: Arc<dyn ExecutionPlan>) -> Self {
         // Orderings and constants of the inner plan would tell of hidden rows, and of the policy.
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(inner.output_partitioning().partition_count()),
-            inner.pipeline_behavior(),
-            inner.boundedness(),
+            EquivalenceProperties::new(Arc::clone(&disclosed.columns)),
+            Partitioning::UnknownPartitioning(planned.output_partitioning().partition_count()),
+            planned.pipeline_behavior(),
+            planned.boundedness(),
         )
-        .with_scheduling_type(inner.properties().scheduling_type);
+        .with_scheduling_type(planned.properties().scheduling_type);
         Self {
-            table,
-            inner,
+            disclosed,
+            inner: Arc::clone(&planned),
+            planned,
+            dynamic: vec![],
             properties: Arc::new(properties),
+            statistics: OnceLock::new(),
         }
     }
 
@@ -54,13 +85,25 @@ impl BarrierExec {
     }
 
     pub(crate) fn table(&self) -> &str {
-        &self.table
+        &self.disclosed.table
+    }
+
+    /// The same scan, which also skips what these filters rule out.
+    fn with_dynamic(&self, filters: Vec<Arc<dyn PhysicalExpr>>, config: &ConfigOptions) -> Result<Self> {
+        Ok(Self {
+            disclosed: Arc::clone(&self.disclosed),
+            planned: Arc::clone(&self.planned),
+            inner: injected(&self.inner, &filters, config)?,
+            dynamic: self.dynamic.iter().cloned().chain(filters).collect(),
+            properties: Arc::clone(&self.properties),
+            statistics: self.statistics.clone(),
+        })
     }
 }
 
 impl DisplayAs for BarrierExec {
     fn fmt_as(&self, _: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "BarrierExec: table={}", self.table)
+        write!(formatter, "BarrierExec: table={}", self.table())
     }
 }
 
@@ -77,10 +120,16 @@ impl ExecutionPlan for BarrierExec {
         vec![]
     }
 
+    /// The dynamic filters and nothing of the policy: a join that does not find its filter here never computes it.
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        for filter in &self.dynamic {
+            if visit(filter)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -92,20 +141,58 @@ impl ExecutionPlan for BarrierExec {
         }
     }
 
-    /// The default does nothing for a leaf, and a recursive query then reads an inner plan that is used up.
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        if !self.disclosed.statistics || args.partition().is_some() {
+            return Ok(Arc::new(Statistics::new_unknown(&self.disclosed.columns)));
+        }
+        if let Some(known) = self.statistics.get() {
+            return Ok(Arc::clone(known));
+        }
+        let found = estimates(&self.planned, &self.disclosed).map_err(|error| inside_barrier(self.table(), error))?;
+        Ok(Arc::clone(self.statistics.get_or_init(|| Arc::new(found))))
+    }
+
+    /// Dynamic filters only save work: no operator relies on them, so none is ever promised.
+    fn handle_child_pushdown_result(
+        &self,
+        phase: FilterPushdownPhase,
+        result: ChildPushdownResult,
+        config: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let taken: Vec<_> = result
+            .parent_filters
+            .iter()
+            .map(|asked| &asked.filter)
+            .filter(|filter| {
+                phase == FilterPushdownPhase::Post
+                    && leakproof_dynamic(filter, &self.disclosed.columns, &self.disclosed.unmasked)
+            })
+            .cloned()
+            .collect();
+        let promised = FilterPushdownPropagation::all_unsupported(result);
+        if taken.is_empty() {
+            return Ok(promised);
+        }
+        let filtered = self
+            .with_dynamic(taken, config)
+            .map_err(|error| inside_barrier(self.table(), error))?;
+        Ok(promised.with_updated_node(Arc::new(filtered) as _))
+    }
+
+    /// The default does nothing for a leaf, and a recursive query then reads an inner plan that is used up. What one
+    /// iteration learnt is forgotten: it would hide rows from the next.
     fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
-        let inner = reset_plan_states(Arc::clone(&self.inner))?;
-        Ok(Arc::new(Self::new(Arc::clone(&self.table), self.schema(), inner)))
+        let planned = reset_plan_states(Arc::clone(&self.planned))?;
+        Ok(Arc::new(Self::new(Arc::clone(&self.disclosed), planned)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let inner = self
             .inner
             .execute(partition, context)
-            .map_err(|error| inside_barrier(&self.table, error))?;
+            .map_err(|error| inside_barrier(self.table(), error))?;
         Ok(Box::pin(Crossing {
-            table: Arc::clone(&self.table),
-            schema: self.schema(),
+            disclosed: Arc::clone(&self.disclosed),
             inner,
         }))
     }
@@ -113,8 +200,7 @@ impl ExecutionPlan for BarrierExec {
 
 /// What comes out: batches without a hidden byte, errors without a word of what is inside.
 struct Crossing {
-    table: Arc<str>,
-    schema: SchemaRef,
+    disclosed: Arc<Disclosed>,
     inner: SendableRecordBatchStream,
 }
 
@@ -123,7 +209,7 @@ impl Crossing {
         let batch = compact(batch)?;
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
+            self.schema(),
             batch.columns().to_vec(),
             &rows,
         )?)
@@ -138,7 +224,7 @@ impl Stream for Crossing {
             next.map(|batch| {
                 batch
                     .and_then(|batch| self.cross(batch))
-                    .map_err(|error| inside_barrier(&self.table, error).into())
+                    .map_err(|error| inside_barrier(&self.disclosed.table, error).into())
             })
         })
     }
@@ -146,6 +232,6 @@ impl Stream for Crossing {
 
 impl RecordBatchStream for Crossing {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.disclosed.columns)
     }
 }

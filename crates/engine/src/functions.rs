@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 
-use ambit_protocol::{FunctionEntry, FunctionKind};
+use ambit_protocol::{FunctionEntry, FunctionKind, Leakproof};
 use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, Volatility, WindowUDF, planner::ExprPlanner};
+
+use crate::leakproof::functions::LEAKPROOF;
 
 /// Functions by every name they answer to. Built once for each template: a session shares it and can change nothing.
 #[derive(Debug, Clone, Default)]
@@ -148,6 +150,16 @@ fn entry(
         description: documentation
             .map(|text| first_sentence(&text.description))
             .unwrap_or_default(),
+        leakproof: match kind {
+            FunctionKind::Scalar => LEAKPROOF
+                .iter()
+                .find(|known| known.name == name)
+                .map(|known| Leakproof {
+                    arguments: known.arguments.to_vec(),
+                    reason: known.reason.to_string(),
+                }),
+            FunctionKind::Aggregate | FunctionKind::Window => None,
+        },
     }
 }
 

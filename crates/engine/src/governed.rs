@@ -13,11 +13,12 @@ use datafusion::common::{DFSchema, Result, internal_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{ViewTable, provider_as_source, source_as_provider};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr_rewriter::unnormalize_col;
 use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableSource, TableType};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
-use crate::barrier::BarrierExec;
+use crate::barrier::{BarrierExec, Disclosed};
 use crate::error::inside_barrier;
 use crate::gate::statement::{Bounds, admit};
 use crate::leakproof::leakproof;
@@ -95,6 +96,18 @@ impl GovernedTable {
         plan.limit(0, limit)?.build()
     }
 
+    fn disclosed(&self, columns: SchemaRef) -> Disclosed {
+        let masks = &self.compiled.masks;
+        let fields = columns.fields().iter();
+        Disclosed {
+            table: Arc::clone(&self.name),
+            unmasked: fields.map(|field| !masks.contains_key(field.name())).collect(),
+            columns,
+            every_row: self.compiled.filters.is_empty(),
+            statistics: true,
+        }
+    }
+
     fn record(&self, columns: &SchemaRef, filters: &[Expr], inner: &Arc<dyn ExecutionPlan>) {
         let used = TableUse {
             source: self.compiled.source.clone(),
@@ -136,7 +149,8 @@ impl TableProvider for GovernedTable {
             .collect();
         let schema = DFSchema::try_from(Arc::clone(&self.compiled.schema))?;
         let answer = |filter: &&Expr| {
-            if leakproof(filter, &unmasked, &schema) {
+            // The consumer's alias for the table is no matter here, and the schema has none.
+            if leakproof(&unnormalize_col((*filter).clone()), &unmasked, &schema) {
                 // Never exact: the consumer's own filter stays above.
                 TableProviderFilterPushDown::Inexact
             } else {
@@ -166,7 +180,7 @@ impl TableProvider for GovernedTable {
             .await
             .map_err(|error| inside_barrier(&self.name, error))?;
         self.record(&columns, filters, &inner);
-        Ok(Arc::new(BarrierExec::new(Arc::clone(&self.name), columns, inner)))
+        Ok(Arc::new(BarrierExec::new(Arc::new(self.disclosed(columns)), inner)))
     }
 }
 

@@ -38,13 +38,14 @@ fn sums(plan: &Arc<dyn ExecutionPlan>) -> BTreeMap<String, u64> {
     metrics
         .aggregate_by_name()
         .iter()
-        // Wall-clock instants are no sums.
-        .filter(|metric| {
-            !matches!(
-                metric.value(),
-                MetricValue::StartTimestamp(_) | MetricValue::EndTimestamp(_)
-            )
+        .filter_map(|metric| {
+            let value = match metric.value() {
+                // Wall-clock instants are no sums.
+                MetricValue::StartTimestamp(_) | MetricValue::EndTimestamp(_) => return None,
+                MetricValue::PruningMetrics { pruning_metrics, .. } => pruning_metrics.pruned(),
+                other => other.as_usize(),
+            };
+            Some((metric.value().name().to_string(), value as u64))
         })
-        .map(|metric| (metric.value().name().to_string(), metric.value().as_usize() as u64))
         .collect()
 }

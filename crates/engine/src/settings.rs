@@ -12,7 +12,7 @@ const RUNTIME_PREFIX: &str = "datafusion.runtime.";
 
 /// What `runtime` settings say in a boundary, by key.
 const RUNTIME_VALUES: [(&str, &str); 8] = [
-    ("datafusion.runtime.file_statistics_cache_limit", "0"),
+    ("datafusion.runtime.file_statistics_cache_limit", "worker"),
     ("datafusion.runtime.list_files_cache_limit", "0"),
     ("datafusion.runtime.list_files_cache_ttl", ""),
     ("datafusion.runtime.max_spill_merge_fan_in", "0"),
@@ -23,13 +23,11 @@ const RUNTIME_VALUES: [(&str, &str); 8] = [
 ];
 
 /// Ambit's own values. Those that hold up a boundary are listed in [`settable`] too.
-const AMBIT_VALUES: [(&str, &str); 12] = [
+const AMBIT_VALUES: [(&str, &str); 11] = [
     ("datafusion.catalog.create_default_catalog_and_schema", "false"),
     ("datafusion.catalog.default_catalog", "ambit"),
     ("datafusion.catalog.default_schema", "public"),
     ("datafusion.catalog.information_schema", "false"),
-    // A footer read for every file at planning time; sources have declared schemas, not statistics.
-    ("datafusion.execution.collect_statistics", "false"),
     // DataFusion's defaults follow the number of cores: a boundary must not differ between two machines.
     ("datafusion.execution.planning_concurrency", "2"),
     ("datafusion.execution.target_partitions", "2"),

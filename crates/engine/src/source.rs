@@ -36,20 +36,24 @@ use crate::declared::{AsDeclared, hold, unlike};
 pub(crate) const STORES_URL: &str = "ambit://stores/";
 /// Footers kept for all sessions of a worker, in bytes.
 const FOOTERS_BYTES: usize = 64 * 1024 * 1024;
+/// What footers say of columns, kept for all sessions of a worker, in bytes.
+const STATISTICS_BYTES: usize = 16 * 1024 * 1024;
 /// A CSV header is looked for in this much of a file.
 const HEADER_BYTES: u64 = 64 * 1024;
 
-/// Caches that sessions share: Parquet footers alone, since their keys begin with the mount and they are checked
-/// against size and time of change. No listings, no statistics.
+/// Caches that sessions share: Parquet footers and their statistics alone, since their keys begin with the mount and they
+/// are checked against size and time of change. No listings.
 pub(crate) fn shared_caches() -> CacheManagerConfig {
     let config = CacheManagerConfig::default()
         .with_list_files_cache_limit(0)
-        .with_file_statistics_cache_limit(0)
+        .with_file_statistics_cache_limit(STATISTICS_BYTES)
         .with_metadata_cache_limit(FOOTERS_BYTES);
-    let footers = CacheManager::try_new(&config)
-        .ok()
-        .map(|manager| manager.get_file_metadata_cache());
-    config.with_file_metadata_cache(footers)
+    let shared = CacheManager::try_new(&config).ok();
+    let footers = shared.as_ref().map(|manager| manager.get_file_metadata_cache());
+    let statistics = shared.and_then(|manager| manager.get_file_statistic_cache());
+    config
+        .with_file_metadata_cache(footers)
+        .with_file_statistics_cache(statistics)
 }
 
 /// The source, ungoverned.
@@ -236,7 +240,9 @@ impl TableProvider for CheckedFiles {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         self.check(state).await?;
-        self.table.scan(state, projection, filters, limit).await
+        let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
+        let table = self.table.clone().with_cache(statistics);
+        table.scan(state, projection, filters, limit).await
     }
 }
 

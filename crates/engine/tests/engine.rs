@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod cases;
+mod crossing;
 mod fixture;
 mod io;
+mod leakproof;
 mod leaks;
 mod limits;
 mod stores;

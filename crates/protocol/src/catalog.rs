@@ -86,6 +86,34 @@ pub struct FunctionEntry {
     pub volatility: String,
     /// One sentence, from DataFusion's documentation.
     pub description: String,
+    /// Whether a consumer's predicate with this function may run next to hidden rows. `null`: it waits above them.
+    pub leakproof: Option<Leakproof>,
+}
+
+/// Why a function can neither fail nor reveal, and with which arguments.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Leakproof {
+    /// Arguments by position: with others it is not leakproof.
+    pub arguments: Vec<LeakproofArgument>,
+    /// The reason.
+    pub reason: String,
+}
+
+/// What an argument of a leakproof function may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LeakproofArgument {
+    /// Any string.
+    Text,
+    /// Any binary value.
+    Binary,
+    /// Any `real` or `double`.
+    Float,
+    /// A string that stands in the statement.
+    TextLiteral,
+    /// A number that stands in the statement, from 0 to 1,000,000.
+    Count,
 }
 
 /// Kinds of functions.

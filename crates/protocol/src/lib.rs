@@ -23,7 +23,9 @@ mod session;
 mod template;
 mod worker;
 
-pub use catalog::{EngineCatalog, FunctionEntry, FunctionKind, Health, Sandbox, SettingEntry};
+pub use catalog::{
+    EngineCatalog, FunctionEntry, FunctionKind, Health, Leakproof, LeakproofArgument, Sandbox, SettingEntry,
+};
 pub use check::{CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead};
 pub use frame::{FRAME_HEADER_BYTES, FrameKind, ProtocolError};
 pub use outcome::{

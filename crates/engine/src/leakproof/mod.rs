@@ -1,11 +1,26 @@
 //! Which of a consumer's predicates may run inside a barrier, next to hidden rows: those that can neither fail nor
 //! reveal. Everything else waits above it.
 
-use std::collections::BTreeSet;
+pub(crate) mod functions;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::DFSchema;
-use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Operator, expr::InList};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ambit_protocol::LeakproofArgument;
+
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::{InList, ScalarFunction};
+use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, Operator};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, DynamicFilterPhysicalExpr};
+
+use self::functions::LEAKPROOF;
+
+/// A pattern up to this length always compiles.
+const PATTERN_BYTES: usize = 256;
+/// Counts up to this are far from where positions overflow.
+const COUNT_MAX: i64 = 1_000_000;
 
 /// Whether `predicate` is leakproof over these unmasked columns. A masked column never is: that is what makes a
 /// predicate on it see the mask.
@@ -33,10 +48,32 @@ pub(crate) fn leakproof(predicate: &Expr, unmasked: &BTreeSet<&str>, schema: &DF
         Expr::InList(InList { expr, list, .. }) => {
             operand(expr, unmasked, schema) && list.iter().all(|item| matches!(item, Expr::Literal(..)))
         }
-        // A boolean column by itself.
-        Expr::Column(_) | Expr::Literal(..) => operand(predicate, unmasked, schema),
+        Expr::Like(Like {
+            expr,
+            pattern,
+            escape_char: None,
+            ..
+        }) => operand(expr, unmasked, schema) && text(pattern).is_some_and(|pattern| pattern.len() <= PATTERN_BYTES),
+        // A boolean column by itself, or a function that answers yes or no.
+        Expr::Column(_) | Expr::Literal(..) | Expr::ScalarFunction(_) => operand(predicate, unmasked, schema),
         _ => false,
     }
+}
+
+/// Whether a filter that is known only at run time is leakproof: it compares unmasked columns with what the visible rows
+/// of other tables, or of this one, turned out to be. It carries the consumer's own expression (`ORDER BY 1/x LIMIT 1`):
+/// then it is not.
+pub(crate) fn leakproof_dynamic(filter: &Arc<dyn PhysicalExpr>, columns: &SchemaRef, unmasked: &[bool]) -> bool {
+    let shown = |part: &&Arc<dyn PhysicalExpr>| {
+        part.downcast_ref::<Column>().is_some_and(|column| {
+            let index = column.index();
+            let field = columns.fields().get(index);
+            unmasked.get(index) == Some(&true) && field.is_some_and(|field| plain(field.data_type()))
+        })
+    };
+    filter
+        .downcast_ref::<DynamicFilterPhysicalExpr>()
+        .is_some_and(|filter| filter.children().iter().all(shown))
 }
 
 fn comparison(operator: Operator) -> bool {
@@ -65,7 +102,45 @@ fn operand(expression: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> b
         Expr::Cast(Cast { expr, field }) => {
             operand(expr, unmasked, schema) && expr.get_type(schema).is_ok_and(|from| widens(&from, field.data_type()))
         }
+        Expr::ScalarFunction(ScalarFunction { func, args }) => LEAKPROOF
+            .iter()
+            .find(|known| known.name == func.name())
+            .is_some_and(|known| {
+                known.arguments.len() == args.len()
+                    && known
+                        .arguments
+                        .iter()
+                        .zip(args)
+                        .all(|(kind, value)| argument(*kind, value, unmasked, schema))
+            }),
         _ => false,
+    }
+}
+
+fn argument(kind: LeakproofArgument, value: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> bool {
+    let of = |fits: fn(&DataType) -> bool| {
+        operand(value, unmasked, schema) && value.get_type(schema).is_ok_and(|found| fits(&found))
+    };
+    match kind {
+        LeakproofArgument::Text => {
+            of(|found| matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
+        }
+        LeakproofArgument::Binary => {
+            of(|found| matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView))
+        }
+        LeakproofArgument::Float => of(|found| matches!(found, DataType::Float32 | DataType::Float64)),
+        LeakproofArgument::TextLiteral => text(value).is_some(),
+        LeakproofArgument::Count => {
+            matches!(value, Expr::Literal(ScalarValue::Int64(Some(count)), _) if (0..=COUNT_MAX).contains(count))
+        }
+    }
+}
+
+/// A string that stands in the statement.
+fn text(value: &Expr) -> Option<&str> {
+    match value {
+        Expr::Literal(literal, _) => literal.try_as_str().flatten(),
+        _ => None,
     }
 }
 
