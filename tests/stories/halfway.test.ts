@@ -141,7 +141,7 @@ test.each([
 test('kill -9 of a worker', async () => {
   const answer = server.ask('vera', 'safety-audit', endless);
   await new Promise((resolve) => setTimeout(resolve, 500));
-  for (const pid of await server.workers()) process.kill(pid, 'SIGKILL');
+  for (const pid of server.workers()) process.kill(pid, 'SIGKILL');
   const problem = (await (await answer).json()) as { code: string; session: string };
   expect(problem.code).toBe('engine_crashed');
   expect(await endOf(server, problem.session)).toMatchObject({ status: 'crashed' });
@@ -158,7 +158,7 @@ test('kill -9 of the control plane', async () => {
     };
     session = sessions.find(({ status }) => status === 'running')?.session;
   }
-  const workers = await server.workers();
+  const workers = server.workers();
   server = await server.restart();
   expect((await evidenceOf(server, session ?? '')).outcome).toMatchObject({ status: 'orphaned' });
   await vi.waitFor(() => expect(workers.filter(running)).toEqual([]), 5000);

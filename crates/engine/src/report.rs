@@ -9,6 +9,32 @@ use datafusion::physical_plan::metrics::MetricValue;
 
 use crate::barrier::BarrierExec;
 
+/// A plan prints its literals, and a short statement can fold a list of millions into one: no record could hold it.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Of all texts of a session.
+const TEXTS_BYTES_MAX: usize = 1024 * 1024;
+
+/// What is left for the texts of a session.
+pub(crate) struct Room(usize);
+
+impl Room {
+    pub(crate) fn new() -> Self {
+        Self(TEXTS_BYTES_MAX)
+    }
+
+    /// The text, or its beginning and how long it was.
+    pub(crate) fn fit(&mut self, mut text: String) -> String {
+        let room = self.0.min(TEXT_BYTES_MAX);
+        let length = text.len();
+        if length > room {
+            text.truncate(text.floor_char_boundary(room));
+            text.push_str(&format!(" ... ({length} bytes in all)"));
+        }
+        self.0 = self.0.saturating_sub(text.len());
+        text
+    }
+}
+
 /// Operators depth first.
 pub(crate) fn operators(plan: &Arc<dyn ExecutionPlan>) -> Vec<OperatorMetrics> {
     let mut found = Vec::new();

@@ -23,6 +23,7 @@ use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
 use crate::governed::SessionTables;
 use crate::names::Names;
+use crate::report::Room;
 use crate::scope::Scope;
 use crate::template::{digest_of, hex};
 use crate::types;
@@ -115,14 +116,21 @@ impl Run {
         contents: Contents,
         plan: &Arc<dyn ExecutionPlan>,
     ) -> Result<Planned, Fault> {
-        let (tables, views) = self.scope.uses.report();
+        let (mut tables, views) = self.scope.uses.report();
+        let mut room = Room::new();
+        let physical_plan = room.fit(displayable(plan.as_ref()).indent(false).to_string());
+        for used in tables.values_mut() {
+            for text in used.inner_plans.iter_mut().chain(&mut used.pushed_predicates) {
+                *text = room.fit(std::mem::take(text));
+            }
+        }
         Ok(Planned {
             columns: columns(&plan.schema()),
             tables,
             views,
             functions: contents.functions.into_iter().collect(),
             plan_digest: digest_of(bound.display_indent_schema().to_string().as_bytes()),
-            physical_plan: displayable(plan.as_ref()).indent(false).to_string(),
+            physical_plan,
         })
     }
 

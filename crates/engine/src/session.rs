@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use ambit_protocol::{EngineErrorCode, OpenSession, Outcome, OutcomeStatus, Residue, Timings};
+use ambit_protocol::{EngineError, EngineErrorCode, OpenSession, Outcome, OutcomeStatus, Residue, Timings};
 use chrono::DateTime;
 use datafusion::execution::{SessionState, context::ExecutionProps};
 use futures::FutureExt;
@@ -16,7 +16,7 @@ use crate::access::AccessLog;
 use crate::engine::{Engine, Open};
 use crate::error::{Fault, panicked};
 use crate::memory::SessionPool;
-use crate::report::operators;
+use crate::report::{Room, operators};
 use crate::resources::{Resources, resources};
 use crate::run::{Delivered, Run};
 use crate::scope::Scope;
@@ -110,7 +110,7 @@ impl Session {
             let ran = delivered.lock().unwrap_or_else(PoisonError::into_inner);
             Outcome {
                 status: status(&ended, ran.planned.is_some()),
-                error: ended.err().map(|fault| blamed(fault, &resources).0),
+                error: ended.err().map(|fault| fitting(blamed(fault, &resources))),
                 rows: ran.rows,
                 batches: ran.batches,
                 bytes: ran.bytes,
@@ -160,9 +160,14 @@ async fn close(
     outcome.timings.close_micros = micros(arrived.elapsed().saturating_sub(ended_at));
 }
 
-/// DataFusion tells a full disk quota and a full memory pool apart in words only; the session's own counters know.
+/// DataFusion tells a full disk quota, a full memory pool and a failing kernel apart in words only; the session's own
+/// counters know.
 fn blamed(fault: Fault, resources: &Resources) -> Fault {
-    if fault.0.code == EngineErrorCode::LimitMemory && resources.spill.exceeded() {
+    let mistaken = matches!(
+        fault.0.code,
+        EngineErrorCode::LimitMemory | EngineErrorCode::ComputeFailed | EngineErrorCode::Internal
+    );
+    if mistaken && resources.spill.exceeded() {
         let spill = Fault::new(EngineErrorCode::LimitSpill, "the session's spill limit was reached")
             .hint("sort or group less at once");
         return match fault.0.detail {
@@ -171,6 +176,14 @@ fn blamed(fault: Fault, resources: &Resources) -> Fault {
         };
     }
     fault
+}
+
+/// The engine's words quote values, of any length.
+fn fitting(Fault(mut error): Fault) -> EngineError {
+    let mut room = Room::new();
+    error.message = room.fit(error.message);
+    error.detail = error.detail.map(|detail| room.fit(detail));
+    error
 }
 
 fn over_memory() -> Fault {

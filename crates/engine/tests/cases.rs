@@ -2,7 +2,7 @@
 
 use crate::fixture::Fixture;
 
-const REFUSED: [(&str, &str); 22] = [
+const REFUSED: [(&str, &str); 28] = [
     ("DROP TABLE emp", "StatementRefused"),
     (
         "CREATE EXTERNAL TABLE x STORED AS CSV LOCATION '/etc/passwd'",
@@ -21,6 +21,24 @@ const REFUSED: [(&str, &str); 22] = [
     ("SELECT * FROM generate_series(1, 10)", "StatementRefused"),
     ("SELECT * FROM emp TABLESAMPLE BERNOULLI (10)", "StatementRefused"),
     ("SELECT * FROM emp FOR UPDATE", "StatementRefused"),
+    ("SELECT * INTO x FROM emp", "StatementRefused"),
+    (
+        "SELECT id FROM emp UNION ALL SELECT id INTO x FROM emp",
+        "StatementRefused",
+    ),
+    (
+        "SELECT id FROM emp START WITH id = 1 CONNECT BY PRIOR id = 2",
+        "StatementRefused",
+    ),
+    (
+        "SELECT id, count(*) FROM emp GROUP BY id WITH ROLLUP",
+        "StatementRefused",
+    ),
+    (
+        "SELECT id FROM emp ORDER BY id WITH FILL FROM 1 TO 9",
+        "StatementRefused",
+    ),
+    ("SELECT count(1)(id) FROM emp", "StatementRefused"),
     ("SELECT id AS \"__datafusion_extracted_1\" FROM emp", "StatementRefused"),
     ("SELECT * FROM information_schema.tables", "TableUnknown"),
     ("SELECT * FROM '/etc/passwd'", "TableUnknown"),

@@ -102,3 +102,35 @@ async fn a_panic_ends_its_session_alone() {
     assert_ne!(answer.outcome.status, OutcomeStatus::Completed);
     assert_eq!(fixture.ask("SELECT count(*) AS n FROM emp").await.text(), "{\"n\":3}\n");
 }
+
+/// A record of evidence has an end: a text that a short statement makes long is cut, and says how long it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_is_longer_than_a_record() {
+    let fixture = Fixture::new();
+    let folded = fixture.ask("SELECT unnest(range(0, 200000)) AS n LIMIT 1").await;
+    let plan = folded.planned.expect("it was planned").physical_plan;
+    assert!(
+        plan.len() < 70_000 && plan.ends_with("bytes in all)"),
+        "{} bytes",
+        plan.len()
+    );
+    let quoted = fixture
+        .ask("SELECT CAST(repeat('x', 300000) || name AS INT) FROM emp")
+        .await;
+    let detail = quoted.outcome.error.and_then(|error| error.detail).unwrap_or_default();
+    assert!(
+        detail.len() < 70_000 && detail.ends_with("bytes in all)"),
+        "{} bytes",
+        detail.len()
+    );
+    let pushed = fixture
+        .ask("SELECT count(*) AS n FROM emp WHERE name = repeat('x', 300000)")
+        .await;
+    let used = pushed
+        .planned
+        .and_then(|planned| planned.tables.get("emp").cloned())
+        .expect("it reads emp");
+    for text in used.inner_plans.iter().chain(&used.pushed_predicates) {
+        assert!(text.len() < 70_000, "{} bytes", text.len());
+    }
+}

@@ -72,7 +72,10 @@ async function* events(
       if (frame.kind === 'data') yield { kind: 'data', bytes: frame.bytes };
       else if (frame.kind === 'planned') yield { kind: 'planned', planned: frame.json as Planned };
       else {
-        yield { kind: 'outcome', outcome: frame.json as Outcome };
+        const outcome = frame.json as Outcome;
+        // A step of it that nothing can interrupt still runs: it ends with its worker, or would run for minutes.
+        if (outcome.residue.tasks > 0) watch.worker.kill();
+        yield { kind: 'outcome', outcome };
         return;
       }
     }

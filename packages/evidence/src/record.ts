@@ -86,7 +86,7 @@ export interface SessionOutcome {
   /** Rows and bytes delivered to the consumer. */
   readonly rows: number;
   readonly bytes: number;
-  /** What the engine reports: plan, tables, functions, operators, accesses, peaks, timings, residue. Null if it never could. */
+  /** What the engine reports: plan, tables, functions, operators, accesses, peaks, timings, residue. Null if it never could; `omitted` if the record would be too long. */
   readonly engine: Json;
   /** Microseconds of each step of the one path. */
   readonly steps: { readonly [step: string]: number };

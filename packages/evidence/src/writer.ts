@@ -82,12 +82,13 @@ export class Writer {
   }
 
   /** Resolves when the record is durable. */
-  append(body: RecordBody): Promise<EvidenceRecord> {
+  append(given: RecordBody): Promise<EvidenceRecord> {
     if (this.#closed) return Promise.reject(new EvidenceUnavailable('the log is closed'));
+    let body = given;
     try {
       // Here, not in the batch: what cannot be recorded is its caller's fault, and must not fail its neighbours.
-      const { length } = canonical(body as unknown as Json);
-      if (length > limits.recordBytesMax) throw new TypeError(`a record has at most ${limits.recordBytesMax} bytes`);
+      const { length } = canonical(given as unknown as Json);
+      if (length > limits.recordBytesMax) body = shorter(given, length);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -265,4 +266,10 @@ export class Writer {
 
 function microsOf(at: string): bigint {
   return BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000n + BigInt(at.slice(23, 26) || '0');
+}
+
+/** A session that ran has an outcome, if without the report that makes it too long. Nothing else is shortened. */
+function shorter(body: RecordBody, bytes: number): RecordBody {
+  if (body.type !== 'session.outcome') throw new TypeError(`a record has at most ${limits.recordBytesMax} bytes`);
+  return { ...body, engine: { omitted: `a report of ${bytes} bytes is longer than a record may be` } };
 }

@@ -214,6 +214,18 @@ describe('known faults of the log', () => {
     await expect(log.append(refusal('x'.repeat(limits.recordBytesMax)))).rejects.toThrow();
   });
 
+  it('an outcome over the limit is kept without its report: a session that ran has one', async () => {
+    const log = await open(await freshFolder());
+    const { seq } = await log.append(intent('s1'));
+    await log.append(outcome('s1', seq, { engine: { physicalPlan: 'x'.repeat(limits.recordBytesMax) } }));
+    const found = (await log.session('s1'))?.outcome;
+    expect(found).toMatchObject({
+      status: 'completed',
+      rows: 3,
+      engine: { omitted: expect.stringContaining('bytes') },
+    });
+  });
+
   it('a folder that was open to others is made private', async () => {
     const folder = join(await freshFolder(), 'evidence');
     await mkdir(folder, { mode: 0o755 });

@@ -3,8 +3,9 @@ import type { Grant } from '@ambit/policy';
 import type { SessionEvidence } from '@ambit/evidence';
 
 type Report = Readonly<Record<string, unknown>>;
+type Access = { readonly store: string; readonly credential: string | null; readonly object: string };
 
-/** A session's evidence. Its own subject does not see what lies inside the barriers: counts there are of hidden rows. */
+/** A session's evidence. Its own subject does not see what was counted on the way: it tells of hidden rows. */
 export function present(session: SessionEvidence, whole: boolean): object {
   const { intent, outcome, grant, boundary } = session;
   return {
@@ -16,7 +17,7 @@ export function present(session: SessionEvidence, whole: boolean): object {
         : {
             ...outcome,
             error: outcome.error === null ? null : { ...outcome.error, detail: null },
-            engine: outside(outcome.engine as Report | null, grantedPaths(session)),
+            engine: outside(outcome.engine as Report | null, outcome.status === 'completed', grantedPaths(session)),
           },
     grant: whole ? (grant?.grant ?? null) : consumersGrant((grant?.grant ?? null) as Grant | null),
     boundary: whole
@@ -33,32 +34,23 @@ function grantedPaths({ grant, boundary }: SessionEvidence): readonly string[] {
   return granted.flatMap((name) => tables[name]?.path ?? []);
 }
 
-function outside(engine: Report | null, paths: readonly string[]): object | null {
+/** Not even what operators above the barriers counted: their batches, and how far they came, depend on hidden rows. */
+function outside(engine: Report | null, completed: boolean, paths: readonly string[]): object | null {
   if (engine === null) return null;
-  const {
-    operators,
-    accesses,
-    tables,
-    physicalPlan: _,
-    memoryPeakBytes: __,
-    spillBytes: ___,
-    timings: ____,
-    ...rest
-  } = engine as {
-    operators?: readonly { inside: string | null }[];
-    accesses?: readonly Report[];
+  const { sandbox, columns, views, functions, planDigest, resultDigest, residue, accesses, tables } = engine as {
+    accesses?: readonly Access[];
     tables?: Readonly<Record<string, Report>>;
   } & Report;
   return {
-    ...rest,
-    // That an object was opened, with which credential and in which version: not how much of it was read.
-    accesses:
-      accesses
-        ?.filter(({ object }) =>
-          paths.some((path) => path === object || (path.endsWith('/') && String(object).startsWith(path))),
-        )
-        .map(({ store, credential, object }) => ({ store, credential, object })) ?? [],
-    operators: operators?.filter(({ inside }) => inside === null) ?? [],
+    sandbox,
+    columns,
+    views,
+    functions,
+    planDigest,
+    // Of rows that were delivered.
+    resultDigest: completed ? resultDigest : null,
+    residue,
+    accesses: opened(accesses ?? [], paths),
     tables: Object.fromEntries(
       Object.entries(tables ?? {}).map(([name, { innerPlans: _inner, pushedPredicates: _pushed, ...use }]) => [
         name,
@@ -66,6 +58,16 @@ function outside(engine: Report | null, paths: readonly string[]): object | null
       ]),
     ),
   };
+}
+
+/** That a table's path was opened, and with which credential: not how much of it was read, nor which files of a folder. */
+function opened(accesses: readonly Access[], paths: readonly string[]): readonly object[] {
+  const found = new Map<string, object>();
+  for (const { store, credential, object } of accesses) {
+    const path = paths.find((one) => one === object || (one.endsWith('/') && object.startsWith(one)));
+    if (path !== undefined) found.set(`${store} ${path}`, { store, credential, object: path });
+  }
+  return [...found.values()];
 }
 
 /** Denials name what the subject was not to know of. */

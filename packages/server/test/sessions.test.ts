@@ -30,10 +30,8 @@ it('a subject reads what its session saw and did', async () => {
 
 it('a subject reads nothing that lies inside the barriers, or that only the operator may know', async () => {
   const { body } = await show(ada);
-  for (const word of ['innerPlans', 'pushedPredicates', 'physicalPlan', 'bytes_scanned', 'ranges', HIDDEN])
+  for (const word of ['innerPlans', 'pushedPredicates', 'physicalPlan', 'operators', '"batches"', 'ranges', HIDDEN])
     expect(body, word).not.toContain(word);
-  const { outcome } = (await show(ada)).json() as { outcome: { engine: { operators: { inside: unknown }[] } } };
-  expect(outcome.engine.operators.every(({ inside }) => inside === null)).toBe(true);
 });
 
 it('a subject reads no name of what it was denied', async () => {

@@ -116,8 +116,8 @@ export function outcomeOf(session: Session, { outcome: engine }: Extract<Session
   const { status, error, ...report } = engine;
   const told: Told | null =
     error === null ? null : { ...error, position: error.position ?? null, hint: error.hint ?? null };
-  // All rows that the engine encoded count only when the last chunk leaves.
-  session.delivered.rows = engine.rows;
+  // What the engine encoded was delivered only if a byte of it left: the last chunk is held back until the outcome is known.
+  if (status === 'completed' || session.delivered.bytes > 0) session.delivered.rows = engine.rows;
   const record = outcome(session, status, told, error?.detail ?? null, report as unknown as Json);
   return {
     record,

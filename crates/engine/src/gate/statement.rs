@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 
 use ambit_protocol::{EngineErrorCode, Position, SessionLimits};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArguments, LockClause, ObjectName, Query, SetExpr, Statement, TableFactor, Value,
+    Expr, Function, FunctionArguments, ObjectName, Query, Select, SetExpr, Statement, TableFactor, Value,
     ValueWithSpan, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
+use super::ignored::{ignored_in_factor, ignored_in_query, ignored_in_select};
 use super::syntax::{lowered, syntax};
 use crate::error::Fault;
 
@@ -236,7 +237,7 @@ impl Visitor for Inspector {
 
     fn pre_visit_query(&mut self, query: &Query) -> Step {
         self.enter()?;
-        if let Some(reason) = ignored_in(query) {
+        if let Some(reason) = ignored_in_query(query) {
             return stop(refused(reason));
         }
         // The visitor does not call `pre_visit_statement` for what hangs in a set expression.
@@ -251,6 +252,13 @@ impl Visitor for Inspector {
         self.leave()
     }
 
+    fn pre_visit_select(&mut self, select: &Select) -> Step {
+        match ignored_in_select(select) {
+            Some(reason) => stop(refused(reason)),
+            None => ControlFlow::Continue(()),
+        }
+    }
+
     fn pre_visit_statement(&mut self, statement: &Statement) -> Step {
         match statement {
             Statement::Query(_) => ControlFlow::Continue(()),
@@ -260,7 +268,7 @@ impl Visitor for Inspector {
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> Step {
         self.enter()?;
-        match refusal_of(factor) {
+        match ignored_in_factor(factor) {
             Some(reason) => stop(refused(reason)),
             None => ControlFlow::Continue(()),
         }
@@ -295,58 +303,16 @@ impl Visitor for Inspector {
     }
 }
 
-/// Syntax that DataFusion parses and then ignores: to answer another question than was asked is worse than to refuse.
-fn ignored_in(query: &Query) -> Option<String> {
-    let locks: &Vec<LockClause> = &query.locks;
-    let ignored = [
-        (!locks.is_empty(), "FOR UPDATE"),
-        (query.for_clause.is_some(), "FOR"),
-        (query.settings.is_some(), "SETTINGS"),
-        (query.format_clause.is_some(), "FORMAT"),
-    ];
-    let found = ignored.into_iter().find(|(there, _)| *there).map(|(_, word)| word);
-    found.map(|word| format!("`{word}` is not admitted"))
-}
-
-fn refusal_of(factor: &TableFactor) -> Option<String> {
-    match factor {
-        TableFactor::Table {
-            name,
-            args,
-            with_hints,
-            version,
-            partitions,
-            sample,
-            index_hints,
-            with_ordinality,
-            json_path,
-            ..
-        } => {
-            if args.is_some() {
-                return Some(format!("table function `{name}` is not admitted"));
-            }
-            let ignored = [
-                (!with_hints.is_empty() || !index_hints.is_empty(), "a table hint"),
-                (version.is_some(), "a table version"),
-                (!partitions.is_empty(), "PARTITION"),
-                (sample.is_some(), "TABLESAMPLE"),
-                (*with_ordinality, "WITH ORDINALITY"),
-                (json_path.is_some(), "a JSON path on a table"),
-            ];
-            ignored
-                .into_iter()
-                .find(|(there, _)| *there)
-                .map(|(_, word)| format!("{word} is not admitted"))
-        }
-        TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } | TableFactor::UNNEST { .. } => None,
-        other => Some(format!("`{other}` is not admitted in FROM")),
-    }
-}
-
 fn plain(function: &Function) -> Step {
     if let FunctionArguments::Subquery(_) = function.args {
         return stop(refused(format!(
             "a subquery as the argument of `{}` is not admitted",
+            function.name
+        )));
+    }
+    if !matches!(function.parameters, FunctionArguments::None) {
+        return stop(refused(format!(
+            "parameters before the arguments of `{}` are not admitted",
             function.name
         )));
     }
