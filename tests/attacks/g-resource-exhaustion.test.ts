@@ -135,7 +135,7 @@ describe('statements that overflow a stack, or plan for ever', () => {
     ['G5', 'a statement of 100 KiB', `SELECT '${'x'.repeat(100_000)}'`],
   ])('%s %s', async (_, __, sql) => {
     // Beyond 50 levels the parser takes CASE for a name.
-    await bounded(sql, ['statement_too_complex', 'sql_syntax', 'sql_invalid', 'column_unknown']);
+    await bounded(sql, ['statement_too_complex', 'sql_syntax', 'sql_invalid', 'column_unknown', 'limit_time']);
   });
 
   test('G2 the largest statement that is admitted plans in time', async () => {
