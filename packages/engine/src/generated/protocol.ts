@@ -42,6 +42,13 @@ export type CheckScope =
  */
 export type FunctionKind = 'scalar' | 'aggregate' | 'window';
 /**
+ * What an argument of a leakproof function may be.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "LeakproofArgument".
+ */
+export type LeakproofArgument = 'text' | 'binary' | 'float' | 'textLiteral' | 'count';
+/**
  * The engine's closed catalogue of errors: one for each boundary that can refuse, and one for each way to fail.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -382,6 +389,10 @@ export interface FunctionEntry {
    */
   kind: FunctionKind;
   /**
+   * Whether a consumer's predicate with this function may run next to hidden rows. `null`: it waits above them.
+   */
+  leakproof: Leakproof | null;
+  /**
    * Canonical name.
    */
   name: string;
@@ -389,6 +400,22 @@ export interface FunctionEntry {
    * `immutable`, `stable` or `volatile`.
    */
   volatility: string;
+}
+/**
+ * Why a function can neither fail nor reveal, and with which arguments.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Leakproof".
+ */
+export interface Leakproof {
+  /**
+   * Arguments by position: with others it is not leakproof.
+   */
+  arguments: LeakproofArgument[];
+  /**
+   * The reason.
+   */
+  reason: string;
 }
 /**
  * A setting of DataFusion.
