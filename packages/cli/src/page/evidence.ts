@@ -68,7 +68,7 @@ export interface Access {
   readonly store: string;
   readonly credential: string | null;
   readonly object: string;
-  readonly version: string | null;
+  readonly version?: string | null;
   /** What follows is for those who may read the whole evidence. */
   readonly requests?: number;
   readonly bytes?: number;

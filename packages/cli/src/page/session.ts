@@ -95,7 +95,7 @@ function accessText({ object, requests, bytes, size, version, failures }: Access
     // How much was read tells of rows that the subject does not see: the owner's page alone has it.
     ...(requests === undefined ? [] : [counted(requests, 'request')]),
     ...(bytes === undefined ? [] : [`${bytesText(bytes)}${typeof size === 'number' ? ` of ${bytesText(size)}` : ''}`]),
-    ...(version === null ? [] : [`version ${version}`]),
+    ...(version === null || version === undefined ? [] : [`version ${version}`]),
     ...(failures === undefined || failures === 0 ? [] : [counted(failures, 'failure')]),
   ];
   return printable(`${object}: ${parts.join(', ')}`);
