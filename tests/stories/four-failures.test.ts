@@ -51,7 +51,8 @@ describe('a setting that differs from the declared one and nobody knows', () => 
     expect(intent.fingerprint).toBe(answer.headers.get('ambit-fingerprint'));
     expect(Object.keys(boundary.settings).length).toBeGreaterThan(150);
     expect(boundary.settings['datafusion.execution.batch_size']).toEqual({ value: '8192', origin: 'contract' });
-    expect(boundary.settings['datafusion.catalog.information_schema']).toEqual({ value: 'false', origin: 'ambit' });
+    const own = boundary.settings['datafusion.catalog.create_default_catalog_and_schema'];
+    expect(own).toEqual({ value: 'false', origin: 'ambit' });
   });
 });
 
