@@ -1,5 +1,5 @@
 //! Batches as bytes of a result, counted against the session's limits. A value's form never depends on the rows that
-//! it travels with.
+//! it travels with. Rows are batched anew, always as many: how they came tells where rows lay that a policy hides.
 //!
 //! | | JSON, NDJSON | CSV |
 //! |---|---|---|
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use ambit_protocol::OutputFormat;
 use bytes::Bytes;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StringArray};
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::compute::{BatchCoalescer, cast};
 use datafusion::arrow::csv;
 use datafusion::arrow::csv::writer::Terminator;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type, Schema, SchemaRef, TimeUnit};
@@ -24,6 +24,7 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use datafusion::arrow::json::writer::{NullableEncoder, make_encoder};
 
+use crate::compact::compact;
 use crate::json_values::EXACT;
 use crate::types::type_name;
 
@@ -44,15 +45,32 @@ impl From<ArrowError> for EncodeError {
     }
 }
 
+/// What a result may hold, and how many of its rows are written at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub rows: u64,
+    pub bytes: u64,
+    pub batch_rows: usize,
+}
+
+/// A batch of a result; its end has no rows.
+pub(crate) struct Written {
+    pub bytes: Bytes,
+    pub rows: u64,
+}
+
 /// Writes one result.
 pub(crate) struct Encoder {
     sink: Sink,
     /// What is written: views and dictionaries unpacked, since not every reader knows them.
     schema: SchemaRef,
+    /// Rows that wait for others.
+    waiting: BatchCoalescer,
+    sizes: Sizes,
     rows: u64,
     bytes: u64,
-    rows_max: u64,
-    bytes_max: u64,
+    /// Bytes that the rows take at least, those that wait too.
+    least: u64,
 }
 
 enum Sink {
@@ -63,12 +81,7 @@ enum Sink {
 }
 
 impl Encoder {
-    pub(crate) fn new(
-        format: OutputFormat,
-        schema: SchemaRef,
-        rows_max: u64,
-        bytes_max: u64,
-    ) -> Result<Self, EncodeError> {
+    pub(crate) fn new(format: OutputFormat, schema: &Schema, sizes: Sizes) -> Result<Self, EncodeError> {
         let fields: Vec<FieldRef> = schema.fields().iter().map(|field| plain_field(field, format)).collect();
         let schema = Arc::new(Schema::new(fields));
         let sink = match format {
@@ -86,28 +99,70 @@ impl Encoder {
         };
         Ok(Self {
             sink,
+            waiting: BatchCoalescer::new(Arc::clone(&schema), sizes.batch_rows),
             schema,
+            sizes,
             rows: 0,
             bytes: 0,
-            rows_max,
-            bytes_max,
+            least: 0,
         })
     }
 
-    pub(crate) fn encode(&mut self, batch: &RecordBatch) -> Result<Bytes, EncodeError> {
+    /// What need not wait for more rows, often nothing.
+    pub(crate) fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<Written>, EncodeError> {
         self.rows += batch.num_rows() as u64;
-        if self.rows > self.rows_max {
-            return Err(EncodeError::Rows(self.rows_max));
+        if self.rows > self.sizes.rows {
+            return Err(EncodeError::Rows(self.sizes.rows));
         }
         let least: u64 = batch.columns().iter().map(least_bytes).sum();
-        if self.bytes.saturating_add(least) > self.bytes_max {
-            return Err(EncodeError::Bytes(self.bytes_max));
+        self.least = self.least.saturating_add(least);
+        if self.least > self.sizes.bytes {
+            return Err(EncodeError::Bytes(self.sizes.bytes));
         }
         let batch = self.plain(batch)?;
-        let room = self.bytes_max - self.bytes;
+        self.waiting.push_batch(batch)?;
+        self.completed()
+    }
+
+    /// The rows that still wait, and the end of a whole result. Never called for one that failed.
+    pub(crate) fn finish(mut self) -> Result<Vec<Written>, EncodeError> {
+        self.waiting.finish_buffered_batch()?;
+        let mut written = self.completed()?;
         let bytes = match &mut self.sink {
             Sink::Arrow(writer) => {
-                writer.write(&batch)?;
+                writer.finish()?;
+                std::mem::take(writer.get_mut())
+            }
+            Sink::Csv { header: true } => csv_bytes(&RecordBatch::new_empty(Arc::clone(&self.schema)), true)?,
+            Sink::Csv { header: false } | Sink::Ndjson => Vec::new(),
+            Sink::Json { begun: true } => b"],\"complete\":true}\n".to_vec(),
+            Sink::Json { begun: false } => {
+                let mut bytes = json_head(&self.schema)?;
+                bytes.extend_from_slice(b"],\"complete\":true}\n");
+                bytes
+            }
+        };
+        let bytes = self.count(bytes)?;
+        written.push(Written { bytes, rows: 0 });
+        Ok(written)
+    }
+
+    fn completed(&mut self) -> Result<Vec<Written>, EncodeError> {
+        let mut written = Vec::new();
+        while let Some(batch) = self.waiting.next_completed_batch() {
+            let rows = batch.num_rows() as u64;
+            let bytes = self.write(batch)?;
+            written.push(Written { bytes, rows });
+        }
+        Ok(written)
+    }
+
+    fn write(&mut self, batch: RecordBatch) -> Result<Bytes, EncodeError> {
+        let room = self.sizes.bytes - self.bytes;
+        let bytes = match &mut self.sink {
+            Sink::Arrow(writer) => {
+                // Bits past the last row are of others.
+                writer.write(&compact(batch)?)?;
                 std::mem::take(writer.get_mut())
             }
             Sink::Csv { header } => {
@@ -123,29 +178,10 @@ impl Encoder {
         self.count(bytes)
     }
 
-    /// The end of a whole result. Never called for one that failed.
-    pub(crate) fn finish(mut self) -> Result<Bytes, EncodeError> {
-        let bytes = match &mut self.sink {
-            Sink::Arrow(writer) => {
-                writer.finish()?;
-                std::mem::take(writer.get_mut())
-            }
-            Sink::Csv { header: true } => csv_bytes(&RecordBatch::new_empty(Arc::clone(&self.schema)), true)?,
-            Sink::Csv { header: false } | Sink::Ndjson => Vec::new(),
-            Sink::Json { begun: true } => b"],\"complete\":true}\n".to_vec(),
-            Sink::Json { begun: false } => {
-                let mut bytes = json_head(&self.schema)?;
-                bytes.extend_from_slice(b"],\"complete\":true}\n");
-                bytes
-            }
-        };
-        self.count(bytes)
-    }
-
     fn count(&mut self, bytes: Vec<u8>) -> Result<Bytes, EncodeError> {
         self.bytes += bytes.len() as u64;
-        if self.bytes > self.bytes_max {
-            Err(EncodeError::Bytes(self.bytes_max))
+        if self.bytes > self.sizes.bytes {
+            Err(EncodeError::Bytes(self.sizes.bytes))
         } else {
             Ok(bytes.into())
         }

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use ambit_protocol::{EngineErrorCode, Planned, ResultColumn};
-use bytes::Bytes;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::arrow::datatypes::{Fields, Schema};
+use datafusion::common::{DFSchema, DataFusionError, Result};
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
@@ -16,7 +15,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::Frame;
-use crate::encode::{EncodeError, Encoder};
+use crate::encode::{EncodeError, Encoder, Sizes, Written};
 use crate::error::{Fault, binding, running};
 use crate::gate::physical;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
@@ -55,12 +54,15 @@ impl Run {
     /// The statement's whole life but its end.
     pub(crate) async fn statement(&self) -> Result<(), Fault> {
         let (bound, contents) = self.bind()?;
-        let optimized = self.optimize(&bound, contents.nodes)?;
+        let analyzed = self.analyze(&bound)?;
+        let schema = Arc::clone(analyzed.schema());
+        let optimized = self.optimize(analyzed, contents.nodes)?;
         let plan = self.plan(&optimized).await?;
-        let planned = self.planned(&bound, contents, &plan)?;
+        let schema = answered(&schema, &plan.schema());
+        let planned = self.planned(&bound, contents, &schema, &plan)?;
         self.mark(|delivered, at| delivered.planned = Some(at));
         self.send(Frame::Planned(Box::new(planned))).await?;
-        self.stream(plan).await
+        self.stream(&schema, plan).await
     }
 
     /// Errors may speak: no source has been opened.
@@ -80,13 +82,15 @@ impl Run {
         Ok((bound, contents))
     }
 
-    fn optimize(&self, bound: &LogicalPlan, nodes: u64) -> Result<LogicalPlan, Fault> {
+    fn analyze(&self, bound: &LogicalPlan) -> Result<LogicalPlan, Fault> {
         let options = self.state.config_options();
-        let analyzed = self
-            .state
-            .analyzer()
+        let analyzer = self.state.analyzer();
+        analyzer
             .execute_and_check(bound.clone(), options, |_, _| {})
-            .map_err(binding)?;
+            .map_err(binding)
+    }
+
+    fn optimize(&self, analyzed: LogicalPlan, nodes: u64) -> Result<LogicalPlan, Fault> {
         let optimized = self
             .state
             .optimizer()
@@ -114,6 +118,7 @@ impl Run {
         &self,
         bound: &LogicalPlan,
         contents: Contents,
+        schema: &Schema,
         plan: &Arc<dyn ExecutionPlan>,
     ) -> Result<Planned, Fault> {
         let (mut tables, views) = self.scope.uses.report();
@@ -125,7 +130,7 @@ impl Run {
             }
         }
         Ok(Planned {
-            columns: columns(&plan.schema()),
+            columns: columns(schema),
             tables,
             views,
             functions: contents.functions.into_iter().collect(),
@@ -134,10 +139,14 @@ impl Run {
         })
     }
 
-    async fn stream(&self, plan: Arc<dyn ExecutionPlan>) -> Result<(), Fault> {
+    async fn stream(&self, schema: &Schema, plan: Arc<dyn ExecutionPlan>) -> Result<(), Fault> {
         let limits = &self.scope.open.limits;
-        let mut encoder =
-            Encoder::new(self.scope.open.format, plan.schema(), limits.rows, limits.bytes).map_err(encoding)?;
+        let sizes = Sizes {
+            rows: limits.rows,
+            bytes: limits.bytes,
+            batch_rows: self.state.config_options().execution.batch_size.into(),
+        };
+        let mut encoder = Encoder::new(self.scope.open.format, schema, sizes).map_err(encoding)?;
         let mut batches = execute_stream(plan, Arc::new(TaskContext::from(&self.state))).map_err(running)?;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(running)?;
@@ -147,27 +156,26 @@ impl Run {
             self.mark(|delivered, at| {
                 delivered.first_row.get_or_insert(at);
             });
-            let bytes = encoder.encode(&batch).map_err(encoding)?;
-            self.deliver(bytes, batch.num_rows() as u64).await?;
+            self.deliver(encoder.encode(&batch).map_err(encoding)?).await?;
         }
         self.mark(|delivered, at| delivered.last_row = Some(at));
-        let end = encoder.finish().map_err(encoding)?;
-        self.deliver(end, 0).await
+        self.deliver(encoder.finish().map_err(encoding)?).await
     }
 
-    async fn deliver(&self, bytes: Bytes, rows: u64) -> Result<(), Fault> {
-        {
-            let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-            delivered.rows += rows;
-            delivered.batches += u64::from(rows > 0);
-            delivered.bytes += bytes.len() as u64;
-            delivered.digest.update(&bytes);
+    async fn deliver(&self, written: Vec<Written>) -> Result<(), Fault> {
+        for Written { bytes, rows } in written {
+            {
+                let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+                delivered.rows += rows;
+                delivered.batches += u64::from(rows > 0);
+                delivered.bytes += bytes.len() as u64;
+                delivered.digest.update(&bytes);
+            }
+            if !bytes.is_empty() {
+                self.send(Frame::Data(bytes)).await?;
+            }
         }
-        if bytes.is_empty() {
-            Ok(())
-        } else {
-            self.send(Frame::Data(bytes)).await
-        }
+        Ok(())
     }
 
     async fn send(&self, frame: Frame) -> Result<(), Fault> {
@@ -216,7 +224,20 @@ fn parameters(admitted: &Admitted, scope: &Scope) -> Result<Vec<ScalarValue>, Fa
     admitted.parameters.iter().map(value).collect()
 }
 
-fn columns(schema: &SchemaRef) -> Vec<ResultColumn> {
+/// What a column is called and holds, as planned; whether it may be NULL, as analyzed: a plan that was answered from
+/// statistics knows better, and tells that it did.
+fn answered(analyzed: &DFSchema, planned: &Schema) -> Schema {
+    let fields = analyzed.fields().iter().zip(planned.fields());
+    let fields: Fields = fields
+        .map(|(analyzed, planned)| {
+            let nullable = analyzed.is_nullable() || planned.is_nullable();
+            planned.as_ref().clone().with_nullable(nullable)
+        })
+        .collect();
+    Schema::new(fields)
+}
+
+fn columns(schema: &Schema) -> Vec<ResultColumn> {
     schema
         .fields()
         .iter()

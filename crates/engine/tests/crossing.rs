@@ -175,9 +175,8 @@ async fn leakproof_functions_go_inside_and_others_wait() {
         let answer = fixture
             .ask(&format!("SELECT id FROM emp WHERE {predicate} LIMIT 5"))
             .await;
-        let planned = answer
-            .planned
-            .unwrap_or_else(|| panic!("{predicate}: {:?}", answer.outcome.error));
+        assert!(answer.planned.is_some(), "{predicate}: {:?}", answer.outcome.error);
+        let planned = answer.planned.unwrap();
         let pushed = &planned.tables.get("emp").unwrap().pushed_predicates;
         assert_eq!(!pushed.is_empty(), goes, "{predicate}: {pushed:?}");
     }

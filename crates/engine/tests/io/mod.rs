@@ -21,7 +21,7 @@ pub(crate) mod access;
 pub(crate) mod beneath;
 #[path = "../../src/compact.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
-mod compact;
+pub(crate) mod compact;
 #[path = "../../src/declared.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod declared;
@@ -54,6 +54,8 @@ mod arrays;
 mod encodings;
 mod lake;
 mod memory_limits;
+mod rebatching;
+mod result_limits;
 mod source_texts;
 mod sources;
 mod spill_files;
