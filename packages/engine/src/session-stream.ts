@@ -40,7 +40,15 @@ export async function openSession(
   open: OpenSession,
 ): Promise<RunningSession> {
   const worker = await pool.acquire(open.tenant);
-  const state: Watch = { worker, id: open.session, cancelled: false, killed: false, ended: false, timer: undefined };
+  const state: Watch = {
+    worker,
+    id: open.session,
+    sent: false,
+    cancelled: false,
+    killed: false,
+    ended: false,
+    timer: undefined,
+  };
   return {
     worker: worker.ready.pid,
     sandbox: worker.ready.sandbox,
@@ -52,8 +60,11 @@ export async function openSession(
 interface Watch {
   readonly worker: Worker;
   readonly id: string;
+  /** The worker was asked to open it. */
+  sent: boolean;
   cancelled: boolean;
   killed: boolean;
+  /** Nothing of it is left in the worker. */
   ended: boolean;
   timer: NodeJS.Timeout | undefined;
 }
@@ -64,16 +75,18 @@ async function* events(
   template: { readonly digest: string; readonly template: SessionTemplate },
   open: OpenSession,
 ): AsyncGenerator<SessionEvent, void, undefined> {
-  killAfter(watch, open.limits.deadlineMs + limits.deadlineGraceMs);
+  killAfter(watch, watch.cancelled ? limits.cancelGraceMs : open.limits.deadlineMs + limits.deadlineGraceMs);
   let body: Dispatcher.ResponseData['body'] | undefined;
   try {
-    body = await post(watch.worker, template, open);
+    body = await post(watch, template, open);
     for await (const frame of readFrames(body)) {
       if (frame.kind === 'data') yield { kind: 'data', bytes: frame.bytes };
       else if (frame.kind === 'planned') yield { kind: 'planned', planned: frame.json as Planned };
       else {
         const outcome = frame.json as Outcome;
-        // A step of it that nothing can interrupt still runs: it ends with its worker, or would run for minutes.
+        // However long the outcome waits to be taken: the worker has done with it, and others' sessions run there.
+        end(watch);
+        // Unless a step of it that nothing can interrupt still runs: it ends with its worker, or would run for minutes.
         if (outcome.residue.tasks > 0) watch.worker.kill();
         yield { kind: 'outcome', outcome };
         return;
@@ -84,12 +97,16 @@ async function* events(
     if (error instanceof EngineProtocolError) throw error;
     yield { kind: 'crashed', crash: crashOf(watch) };
   } finally {
-    watch.ended = true;
-    clearTimeout(watch.timer);
+    end(watch);
     // A consumer that stops pulling gives up its session: the worker sees the connection close.
     body?.destroy();
     pool.release(watch.worker);
   }
+}
+
+function end(watch: Watch): void {
+  watch.ended = true;
+  clearTimeout(watch.timer);
 }
 
 function crashOf(watch: Watch): Crash {
@@ -97,12 +114,14 @@ function crashOf(watch: Watch): Crash {
 }
 
 async function post(
-  worker: Worker,
+  watch: Watch,
   template: { readonly digest: string; readonly template: SessionTemplate },
   open: OpenSession,
 ): Promise<Dispatcher.ResponseData['body']> {
+  const { worker } = watch;
   if (!worker.templates.has(template.digest)) await put(worker, template);
   const request = { method: 'POST', path: '/sessions', body: JSON.stringify(open) } as const;
+  watch.sent = true;
   let answer = await worker.http.request(request);
   if (answer.statusCode === 404) {
     await answer.body.dump();
@@ -110,6 +129,8 @@ async function post(
     answer = await worker.http.request(request);
   }
   if (answer.statusCode !== 200) throw await protocolError(answer);
+  // A cancel may have overtaken it.
+  if (watch.cancelled) askToCancel(watch);
   return answer.body;
 }
 
@@ -133,9 +154,13 @@ function cancel(watch: Watch): void {
   if (watch.cancelled || watch.ended) return;
   watch.cancelled = true;
   killAfter(watch, limits.cancelGraceMs);
-  const path = `/sessions/${watch.id}`;
-  // Not open (any more): the events tell. No answer: the timer ends it.
-  watch.worker.http.request({ method: 'DELETE', path }).then(
+  if (watch.sent) askToCancel(watch);
+}
+
+function askToCancel({ worker, id }: Watch): void {
+  const path = `/sessions/${id}`;
+  // Not open, or not any more: the events tell. No answer: the timer ends it.
+  worker.http.request({ method: 'DELETE', path }).then(
     (answer) => answer.body.dump(),
     () => undefined,
   );
