@@ -139,7 +139,7 @@ async function startServer() {
         body: JSON.stringify({ sql }),
       }),
     evidence: async (session) => (await fetch(`${url}/v1/sessions/${session}`, { headers })).json(),
-    ready: async () => (await fetch(`${url}/ready`)).json(),
+    sessions: async () => (await (await fetch(`${url}/v1/sessions`, { headers })).json()).sessions,
     close: async () => {
       child.kill('SIGTERM');
       await new Promise((resolve) => child.once('exit', resolve));
@@ -205,12 +205,12 @@ async function residue(server) {
   const started = Date.now();
   const failed = await run(soak);
   const seconds = (Date.now() - started) / 1_000;
-  const { workers } = await server.ready();
+  const open = (await server.sessions()).filter(({ status }) => status === 'running');
   return {
     requests: soak,
     failed,
     perSecond: Math.round(soak / seconds),
-    openSessions: workers.reduce((sum, { sessions }) => sum + sessions, 0),
+    openSessions: open.length,
     controlPlaneGrowthMiB: Math.round((resident() - before) / 2 ** 20),
   };
 }

@@ -247,8 +247,12 @@ fn integer(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-/// An integer that a double cannot hold is refused; a fraction has the nearest value, as everywhere.
+/// An integer that a double cannot hold is refused; a fraction has the nearest value, as everywhere. Text has the nearest
+/// value too: who writes one says that digits do not matter.
 fn double(value: &Value) -> Option<f64> {
+    if let Some(text) = value.as_str() {
+        return numeral(text);
+    }
     let double = value.as_f64().filter(|double| double.is_finite())?;
     let exact = value
         .as_i64()
@@ -259,6 +263,15 @@ fn double(value: &Value) -> Option<f64> {
         reason = "an i128 holds every 64-bit integer and its neighbours"
     )]
     exact.is_none_or(|exact| double as i128 == exact).then_some(double)
+}
+
+/// Digits, a point, an exponent: not the words that Rust reads as well.
+fn numeral(text: &str) -> Option<f64> {
+    let letters = text
+        .bytes()
+        .any(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let parsed: f64 = text.parse().ok().filter(|_| !letters)?;
+    parsed.is_finite().then_some(parsed)
 }
 
 fn real(value: &Value) -> Option<f32> {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
 import { EvidenceLocked, openLog } from '@ambit/evidence';
-import { InsecureListen, startServer } from '@ambit/server';
+import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   type BoundEnvironment,
   ContractsInvalid,
@@ -91,7 +91,7 @@ async function serve(terminal: Terminal, { products, engine, environment, option
         jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
       })),
       version,
-      log: false,
+      log: (message) => say(terminal, `server: ${message}`),
     }).catch(explainListen);
     for (const { boundary, fingerprint } of products) {
       const { name, version: of } = boundary.product;
@@ -115,6 +115,7 @@ function explainListen(error: unknown): never {
       'give the environment `tls`, or add --insecure if something in front provides it',
     );
   }
+  if (error instanceof TlsInvalid) throw new CliError(exitCodes.failed, message, 'see `tls` of the environment');
   if (code === 'EADDRINUSE')
     throw new CliError(
       exitCodes.failed,

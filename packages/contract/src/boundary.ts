@@ -159,4 +159,7 @@ export interface BoundaryParameter {
   readonly description: string;
   /** Used when the caller gives none; null: the caller must. */
   readonly default: ClaimValue | null;
+  /** Bounds of a whole number, both included. */
+  readonly minimum: number | null;
+  readonly maximum: number | null;
 }

@@ -232,6 +232,8 @@ function sqlOf(contract: Contract, report: CheckReport): Pick<Boundary, 'views' 
         type: parameter.type,
         description: parameter.description ?? '',
         default: parameter.default === undefined ? null : exactValue(parameter.default),
+        minimum: parameter.minimum ?? null,
+        maximum: parameter.maximum ?? null,
       }));
       return { description, sql, parameters: declared, columns: result.columns, reads: readsOf(result) };
     }),

@@ -69,8 +69,35 @@ function checkTypes(draft: Draft): void {
   }
   for (const [claim, declared] of Object.entries(claims)) type(['claims', claim, 'type'], declared.type, true);
   for (const [query, { parameters = {} }] of Object.entries(queries)) {
-    for (const [name, declared] of Object.entries(parameters))
+    for (const [name, declared] of Object.entries(parameters)) {
       type(['queries', query, 'parameters', name, 'type'], declared.type, true);
+      checkBounds(draft, ['queries', query, 'parameters', name], declared);
+    }
+  }
+}
+
+interface Parameter {
+  readonly type: string;
+  readonly default?: string | number | boolean | undefined;
+  readonly minimum?: number | undefined;
+  readonly maximum?: number | undefined;
+}
+
+function checkBounds(draft: Draft, path: Path, parameter: Parameter): void {
+  const { type, default: fallback, minimum, maximum } = parameter;
+  const bound = minimum === undefined ? 'maximum' : 'minimum';
+  if (minimum === undefined && maximum === undefined) return;
+  if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type)) {
+    const whole = 'tinyint, smallint, int and bigint have them';
+    draft.say([...path, bound], `a parameter of type \`${type}\` has no bounds`, whole);
+    return;
+  }
+  if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
+    draft.say([...path, 'maximum'], `no value lies between ${minimum} and ${maximum}`, 'the maximum comes second');
+  }
+  const within = Number(fallback ?? minimum ?? maximum);
+  if (within < (minimum ?? within) || within > (maximum ?? within)) {
+    draft.say([...path, 'default'], `the default ${fallback} is not within the bounds`, null);
   }
 }
 

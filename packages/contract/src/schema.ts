@@ -73,6 +73,8 @@ const Parameter = Type.Object(
     type: Type.String({ description: 'A scalar type' }),
     description: opt(text('What it means')),
     default: opt(ClaimValue),
+    minimum: opt(Type.Integer({ description: 'The least that a whole number may be' })),
+    maximum: opt(Type.Integer({ description: 'The most that a whole number may be' })),
   },
   strict,
 );

@@ -30,6 +30,7 @@ export interface SessionFilter {
   readonly product?: string;
   readonly tenant?: string;
   readonly principal?: string;
+  readonly kind?: string;
 }
 
 /** The append-only log. */
@@ -174,10 +175,11 @@ async function listSessions(
 }
 
 function matches(intent: SessionIntent, filter: SessionFilter): boolean {
-  const subject = intent.subject as { readonly tenant?: Json; readonly principal?: Json };
+  const subject = intent.subject as { readonly tenant?: Json; readonly principal?: Json; readonly kind?: Json };
   return (
     (filter.product === undefined || intent.product === filter.product) &&
     (filter.tenant === undefined || subject.tenant === filter.tenant) &&
-    (filter.principal === undefined || subject.principal === filter.principal)
+    (filter.principal === undefined || subject.principal === filter.principal) &&
+    (filter.kind === undefined || subject.kind === filter.kind)
   );
 }

@@ -3,35 +3,53 @@ import type { OutputFormat } from '@ambit/engine';
 import type { Answer } from '@ambit/session';
 import type { FastifyReply } from 'fastify';
 import { mediaTypes } from './formats.ts';
-import { limits } from './limits.ts';
+import type { Limits } from './limits.ts';
 import { problemOf } from './problems.ts';
 
 /** Streams an answer. One that fails on its way is cut: the client sees a transfer without its end, in every format. */
-export function sendAnswer(reply: FastifyReply, answer: Answer, format: OutputFormat): FastifyReply {
+export function sendAnswer(
+  reply: FastifyReply,
+  answer: Answer,
+  format: OutputFormat,
+  { slowReaderMsMax }: Limits,
+): FastifyReply {
   const body = Readable.from(format === 'ndjson' ? withProblem(answer.body) : answer.body, {
     objectMode: false,
     highWaterMark: 256 * 1024,
   });
-  const { socket } = reply.raw;
-  let taken = -1;
-  const watch = setInterval(() => {
-    const written = socket?.bytesWritten ?? 0;
-    // Something waits to be taken, and nothing was.
-    if (written === taken && body.readableLength > 0) body.destroy();
-    taken = written;
-  }, limits.slowReaderMs);
-  reply.raw.once('close', () => {
-    clearInterval(watch);
-    body.destroy();
-  });
+  const stop = (): void => void body.destroy();
+  answer.cut.addEventListener('abort', stop, { once: true });
+  body.once('close', () => answer.cut.removeEventListener('abort', stop));
+  watchReader(reply, body, slowReaderMsMax);
   return reply
     .header('ambit-session', answer.session)
     .header('ambit-fingerprint', answer.fingerprint)
     .header('ambit-evidence', String(answer.evidence))
     .header('ambit-purpose', answer.purpose)
-    .header('cache-control', 'no-store')
     .type(mediaTypes[format])
     .send(body);
+}
+
+/** Gives a body up when its reader goes away, or takes nothing for a while of what waits to be taken. */
+function watchReader({ raw, request }: FastifyReply, body: Readable, slowReaderMsMax: number): void {
+  const { socket } = request.raw;
+  const leave = (): void => {
+    end();
+    body.destroy();
+  };
+  let before = -1;
+  const watch = setInterval(() => {
+    const taken = socket.bytesWritten - socket.writableLength;
+    const waits = body.readableLength > 0 || socket.writableLength > 0;
+    if (waits && taken === before) socket.destroy();
+    before = taken;
+  }, slowReaderMsMax);
+  const end = (): void => {
+    clearInterval(watch);
+    socket.off('close', leave);
+  };
+  socket.once('close', leave);
+  raw.once('finish', end);
 }
 
 /** NDJSON has no end that could be missing: the last line of a failed result says so before the cut. */

@@ -4,8 +4,13 @@ import { Refused, SessionFailed } from '@ambit/session';
 /** Every way to be refused or to fail: code, status, and the boundary that says so. */
 export const problems = {
   request_invalid: [400, 'request', 'The request is not of its form'],
+  request_timeout: [408, 'request', 'The request did not arrive in time'],
+  headers_too_large: [431, 'request', 'The headers are too large'],
+  http_version_unsupported: [505, 'request', 'The end of the result cannot be told in this version of HTTP'],
+  server_stopping: [503, 'request', 'The server is stopping'],
   credential_required: [401, 'authentication', 'A credential is required'],
   credential_invalid: [401, 'authentication', 'The credential is not valid'],
+  identity_unavailable: [503, 'authentication', 'The keys that tell whether a credential is valid cannot be read'],
   not_found: [404, 'request', 'There is nothing here'],
   method_not_allowed: [405, 'request', 'The method is not allowed here'],
   not_acceptable: [406, 'request', 'No format of the result is acceptable'],
@@ -17,6 +22,7 @@ export const problems = {
   policy_failed: [503, 'policy', 'The policy could not be evaluated'],
   query_unknown: [404, 'names', 'No such named query in this session'],
   session_unknown: [404, 'session', 'No such session for this subject'],
+  session_ended: [409, 'session', 'The session has ended'],
   sql_syntax: [400, 'statement', 'The statement does not parse'],
   statement_refused: [400, 'statement', 'The statement is not admitted'],
   statement_too_complex: [400, 'statement', 'The statement is too large or too deep'],
@@ -64,8 +70,8 @@ export class RequestRefused extends Error {
   override readonly name = 'RequestRefused';
   readonly code: ProblemCode;
   readonly hint: string | null;
-  constructor(code: ProblemCode, message: string, hint: string | null = null) {
-    super(message);
+  constructor(code: ProblemCode, message: string, hint: string | null = null, options: ErrorOptions = {}) {
+    super(message, options);
     this.code = code;
     this.hint = hint;
   }

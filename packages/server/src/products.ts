@@ -1,5 +1,5 @@
 import type { Boundary } from '@ambit/contract';
-import { authorize, type Grant, type Governor, type Subject } from '@ambit/policy';
+import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
 import { Refused, type Product } from '@ambit/session';
 
 /** Products that a subject may open, and for which purposes. */
@@ -42,6 +42,7 @@ export function describeProduct(product: Product, subject: Subject, purpose: str
     environment: boundary.environment,
     fingerprint,
     purpose: grant.purpose,
+    determinedBy: decidedBy(grant, 'open', 'Product', name),
     tables: tables(boundary, grant, subject),
     views: Object.entries(grant.views).map(([view, { determinedBy }]) => ({
       name: view,
@@ -49,14 +50,20 @@ export function describeProduct(product: Product, subject: Subject, purpose: str
       columns: boundary.views[view]?.columns ?? [],
       determinedBy,
     })),
-    functions: grant.functions,
+    functions: grant.functions.map((fn) => ({ name: fn, determinedBy: decidedBy(grant, 'call', 'Function', fn) })),
     queries: grant.queries.map((query) => ({ name: query, ...queryOf(boundary, query) })),
     limits: boundary.limits,
   };
 }
 
+/** Policies that permitted an action on a resource. */
+function decidedBy({ decisions }: Grant, action: Decision['action'], type: string, id: string): readonly string[] {
+  const resource = `${type}::${JSON.stringify(id)}`;
+  return decisions.find((one) => one.action === action && one.resource === resource)?.determinedBy ?? [];
+}
+
 /** A named query as its consumer sees it. */
-export function queryOf(boundary: Boundary, name: string): object {
+function queryOf(boundary: Boundary, name: string): object {
   const query = boundary.queries[name];
   const parameters = Object.entries(query?.parameters ?? {}).map(([parameter, declared]) => ({
     name: parameter,

@@ -1,17 +1,26 @@
-import { readFile } from 'node:fs/promises';
-import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { Engine } from '@ambit/engine';
+import type { EvidenceLog } from '@ambit/evidence';
+import { Path, type Product } from '@ambit/session';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { addAuthentication } from './authenticate.ts';
+import { addFailures } from './failures.ts';
 import { KeyRing } from './keys.ts';
-import { limits } from './limits.ts';
-import { problem, problemOf } from './problems.ts';
-import { addRoutes, requestId, type Serving } from './routes.ts';
+import { type Limits, limits } from './limits.ts';
+import { addDescription } from './openapi.ts';
+import { RequestRefused } from './problems.ts';
+import { addRoutes } from './routes.ts';
+import type { Serving } from './serving.ts';
 import { type Issuer, TokenVerifier } from './tokens.ts';
+import { httpOptions, protectConnections, type Tls } from './transport.ts';
 
-export interface ServerOptions extends Omit<Serving, 'keys' | 'tokens'> {
+export interface ServerOptions {
+  readonly products: readonly Product[];
+  readonly engine: Engine;
+  readonly evidence: EvidenceLog;
   readonly host: string;
   readonly port: number;
   /** PEM files. Needed for any host but loopback, unless `insecure`. */
-  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  readonly tls: Tls | null;
   /** Serves other hosts without TLS: something in front must provide it. */
   readonly insecure: boolean;
   /** File of hashed API keys. */
@@ -19,13 +28,16 @@ export interface ServerOptions extends Omit<Serving, 'keys' | 'tokens'> {
   readonly issuers: readonly Issuer[];
   /** Version of Ambit. */
   readonly version: string;
-  readonly log: boolean;
+  /** Told of faults of the server itself. What it is told holds nothing that a consumer sent or may see. */
+  readonly log: (message: string) => void;
+  /** Other limits than the usual ones. */
+  readonly limits?: Partial<Limits>;
 }
 
 export interface Server {
   readonly url: string;
   readonly app: FastifyInstance;
-  /** Stops listening, lets running sessions end, returns when all have. */
+  /** Takes no more requests, lets running sessions end for a while, then ends them. Returns when all have. */
   close(): Promise<void>;
 }
 
@@ -42,116 +54,77 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   if (!LOOPBACK.includes(host) && tls === null && !insecure) {
     throw new InsecureListen(`\`${host}\` is not this machine alone, and there is no TLS`);
   }
-  const app = await createApp(options);
+  const serving = await servingOf(options);
+  const app = await createApp(options, serving);
   const url = await app.listen({ host, port });
-  return { url, app, close: () => app.close() };
+  return { url, app, close: () => drain(app, serving) };
+}
+
+async function drain(app: FastifyInstance, { path, limits: { drainMsMax } }: Serving): Promise<void> {
+  const late = setTimeout(() => path.cancelAll('the server, which was told to stop'), drainMsMax);
+  // Whoever does not even take what there is by then is not waited for.
+  const later = setTimeout(() => app.server.closeAllConnections(), drainMsMax + 1_000);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(late);
+    clearTimeout(later);
+  }
 }
 
 /** The API's description, as `schemas/openapi.json` keeps it. */
 export async function describeApi(): Promise<object> {
-  const none = { products: [], engine: undefined, evidence: undefined } as unknown as Serving;
-  const app = await createApp({
-    ...none,
-    keys: '',
-    issuers: [],
-    tls: null,
-    insecure: false,
-    host: '',
-    port: 0,
-    version: '1',
-    log: false,
-  });
+  const none = { products: [], engine: undefined, evidence: undefined } as unknown as ServerOptions;
+  const options = { ...none, keys: '', issuers: [], tls: null, version: '1', log: () => {} };
+  const app = await createApp(options, await servingOf(options));
   await app.ready();
   return app.swagger();
 }
 
+async function servingOf(options: ServerOptions): Promise<Serving> {
+  const { products, engine, evidence } = options;
+  return {
+    products,
+    engine,
+    evidence,
+    path: new Path(products, engine, evidence),
+    keys: new KeyRing(options.keys),
+    tokens: await TokenVerifier.create(options.issuers),
+    limits: { ...limits, ...options.limits },
+  };
+}
+
 /** The API without a socket. */
-export async function createApp(options: ServerOptions): Promise<FastifyInstance> {
-  const https =
-    options.tls === null
-      ? null
-      : { cert: await readFile(options.tls.certificate), key: await readFile(options.tls.key) };
+async function createApp(options: ServerOptions, serving: Serving): Promise<FastifyInstance> {
   const app = Fastify({
-    ...(https === null ? {} : { https }),
-    logger: options.log && { level: 'info', serializers },
-    genReqId: requestId,
-    bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestTimeoutMs,
+    ...(await httpOptions(options.tls, serving.limits)),
     trustProxy: false,
     // A client that closes its connection ends its own sessions; others run to their end.
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: limits.headerBytesMax },
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: false } },
+    return503OnClosing: false,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, formats: { sql: true } } },
   } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
-  app.server.maxConnections = limits.connectionsMax;
   app.setSerializerCompiler(() => JSON.stringify);
   // JSON alone: a form of another site can send text without asking.
   app.removeContentTypeParser('text/plain');
-  const methods = collectMethods(app);
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Ambit',
-        version: options.version,
-        description: 'Governed data products. Every request is a session of its own.',
-      },
-      components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API key or a JWT' } },
-      },
-      security: [{ bearer: [] }, {}],
-    },
-  });
-  addErrors(app, methods);
-  addRoutes(app, { ...options, keys: new KeyRing(options.keys), tokens: await TokenVerifier.create(options.issuers) });
+  protectConnections(app, serving.limits);
+  addFailures(app, options.log);
+  refuseWhenStopping(app);
+  addAuthentication(app, serving);
+  await addDescription(app, options.version);
+  addRoutes(app, serving);
   return app;
 }
 
-/** Method, id and status: never a path with parameters, a header or a body. */
-const serializers = {
-  req: ({ method, id }: { method: string; id: string }) => ({ method, id }),
-  res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
-};
-
-/** Methods by route, as routes are added. */
-function collectMethods(app: FastifyInstance): ReadonlyMap<string, Set<string>> {
-  const methods = new Map<string, Set<string>>();
-  app.addHook('onRoute', ({ url, method }) => {
-    const known = methods.get(url) ?? new Set<string>();
-    methods.set(url, known);
-    for (const one of [method].flat()) if (one !== 'HEAD') known.add(one);
+/** A connection that is kept may still ask. */
+function refuseWhenStopping(app: FastifyInstance): void {
+  let stopping = false;
+  app.addHook('preClose', async () => {
+    stopping = true;
   });
-  return methods;
-}
-
-function addErrors(app: FastifyInstance, methods: ReadonlyMap<string, ReadonlySet<string>>): void {
-  app.addHook('onSend', async (_, reply) => {
-    reply
-      .header('x-content-type-options', 'nosniff')
-      .header('content-security-policy', "default-src 'none'")
-      .header('referrer-policy', 'no-referrer');
-  });
-  app.setErrorHandler((error: FastifyError, request, reply) => {
-    const told = problemOf(error);
-    // The log gets the name of what went wrong; its message could quote what the consumer sent.
-    if (told === null)
-      request.log.error({ error: error.name, stack: error.stack?.split('\n').slice(1, 4) }, 'a request failed');
-    const answer = told ?? problem('internal', 'the request could not be served');
-    if (answer.status === 401) reply.header('www-authenticate', 'Bearer');
-    if (answer.status === 429 || answer.status === 503) reply.header('retry-after', '1');
-    return reply.code(answer.status).type('application/problem+json').send(answer);
-  });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? '';
-    const route = [...methods].find(([url]) => new RegExp(`^${url.replaceAll(/:[a-z]+/g, '[^/]+')}$`).test(path));
-    if (route === undefined) {
-      return reply.code(404).type('application/problem+json').send(problem('not_found', 'there is nothing here'));
-    }
-    const allowed = [...route[1]].toSorted().join(', ');
-    return reply
-      .code(405)
-      .header('allow', allowed)
-      .type('application/problem+json')
-      .send(problem('method_not_allowed', 'the method is not allowed here', `methods here: ${allowed}`));
+  app.addHook('onRequest', async (_, reply) => {
+    if (!stopping) return;
+    reply.header('connection', 'close');
+    throw new RequestRefused('server_stopping', 'the server is stopping', 'try again later');
   });
 }

@@ -261,7 +261,7 @@ describe('the server', () => {
       port: 0,
       tls: null,
       version: '0.1.0',
-      log: false,
+      log: () => {},
     };
     await expect(startServer({ ...options, host: '0.0.0.0', insecure: false })).rejects.toThrow(InsecureListen);
     await expect(startServer({ ...options, host: '::', insecure: false })).rejects.toThrow(InsecureListen);

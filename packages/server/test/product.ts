@@ -136,7 +136,7 @@ const NUMBERS = 3_000;
 const READINGS = 60_000;
 
 /** Writes contracts, policies and data. Returns the contract files. Another salt gives other boundaries. */
-export async function writeProducts(folder: string, salt: string): Promise<readonly string[]> {
+export async function writeProducts(folder: string, salt: string, timeout = '20s'): Promise<readonly string[]> {
   const data = join(folder, 'data');
   await mkdir(data);
   const rows = (count: number, row: (i: number) => string): string =>
@@ -158,7 +158,7 @@ export async function writeProducts(folder: string, salt: string): Promise<reado
     'data/coins.csv': 'worth\n7\n',
   };
   for (const [file, text] of Object.entries(files)) {
-    await writeFile(join(folder, file), text.replace('SALT', salt));
+    await writeFile(join(folder, file), text.replace('SALT', salt).replace('timeout: 20s', `timeout: ${timeout}`));
   }
   return ['shop', 'weather', 'vault'].map((name) => join(folder, `${name}.yaml`));
 }

@@ -68,13 +68,20 @@ describe('a product', () => {
 
   it('has a document of its own, with each named query as an operation', async () => {
     const document = (await as(ada, '/v1/products/shop/openapi.json', 'reporting')).json();
-    const paths = document['paths'] as Record<string, { get: { parameters: unknown[] } }>;
-    expect(Object.keys(paths).toSorted()).toEqual(['/v1/products/shop/queries/largest', '/v1/products/shop/query']);
+    const paths = document['paths'] as Record<string, { get: { parameters: unknown[] }; post: object }>;
+    const own = ['', '/openapi.json', '/queries/largest', '/query'].map((path) => `/v1/products/shop${path}`);
+    expect(Object.keys(paths).toSorted()).toEqual(own);
     expect(paths['/v1/products/shop/queries/largest']?.get.parameters).toMatchObject([
       { name: 'above', in: 'query', required: false, schema: { type: 'number', default: 0 } },
-      { name: 'top', in: 'query', required: true, schema: { type: 'integer' } },
-      { name: 'ambit-purpose', in: 'header', schema: { enum: ['reporting'] } },
+      { name: 'top', in: 'query', required: true, schema: { type: 'integer', format: 'int32' } },
+      { name: 'ambit-purpose', in: 'header', required: true, schema: { enum: ['reporting'] } },
     ]);
+    expect(paths['/v1/products/shop/queries/largest']?.post).toMatchObject({
+      requestBody: {
+        content: { 'application/json': { schema: { properties: { parameters: { required: ['top'] } } } } },
+      },
+    });
+    expect(paths['/v1/products/shop/query']?.post).toMatchObject({ security: [{ bearer: [] }] });
     expect((await as(otto, '/v1/products/shop/openapi.json', 'audit')).body).toContain('everything-paid');
   });
 });

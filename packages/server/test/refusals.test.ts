@@ -53,7 +53,7 @@ describe('a refusal names its boundary', () => {
   it('two purposes that differ; the same one twice is one', async () => {
     const twice = (purpose: string): Promise<Reply> =>
       world.ask({ ...query('SELECT 1 AS one'), token: ada, headers: { 'ambit-purpose': purpose } });
-    expectProblem(await twice('audit'), 'request_invalid');
+    expectProblem(await twice('audit'), 'purpose_refused');
     expect((await twice('reporting')).status).toBe(200);
   });
 

@@ -35,7 +35,7 @@ describe('a result that fails halfway', () => {
     }
   });
 
-  it.fails('is recognizable to a client of HTTP/1.0 too, which knows no chunks', async () => {
+  it('is recognizable to a client of HTTP/1.0 too, which knows no chunks', async () => {
     const { hostname, port } = new URL(world.server.url);
     const socket = connect(Number(port), hostname);
     const body = JSON.stringify(query(FAILING).payload);

@@ -8,6 +8,7 @@ import { disk, type EvidenceLog, type Files, openLog, type SessionEvidence } fro
 import { loadEnvironment, loadProducts, type Product } from '@ambit/session';
 import { vi } from 'vitest';
 import { createKey, type NewKey } from '../src/keys.ts';
+import type { Limits } from '../src/limits.ts';
 import { type Server, startServer } from '../src/server.ts';
 import type { Issuer } from '../src/tokens.ts';
 import { writeProducts } from './product.ts';
@@ -23,6 +24,8 @@ export interface World {
   readonly server: Server;
   readonly keys: string;
   readonly full: { now: boolean };
+  /** What the operator was told. */
+  readonly said: readonly string[];
   token(key: Partial<NewKey>): Promise<string>;
   ask(asked: Asked): Promise<Reply>;
   close(): Promise<void>;
@@ -48,10 +51,16 @@ export const analyst: Partial<NewKey> = { principal: 'ada', roles: ['analyst'], 
 export const auditor: Partial<NewKey> = { principal: 'otto', roles: ['auditor'] };
 
 export async function startWorld(
-  options: { readonly issuers?: readonly Issuer[]; readonly salt?: string } = {},
+  options: {
+    readonly issuers?: readonly Issuer[];
+    readonly salt?: string;
+    /** Time limit of a session of the product `shop`. */
+    readonly timeout?: string;
+    readonly limits?: Partial<Limits>;
+  } = {},
 ): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-server-'));
-  const files = await writeProducts(folder, options.salt ?? folder);
+  const files = await writeProducts(folder, options.salt ?? folder, options.timeout);
   const full = { now: false };
   const engine = await startEngine({
     binary: engineBinary(),
@@ -66,6 +75,7 @@ export async function startWorld(
   const products = await loadProducts(files, await loadEnvironment(null), engine);
   const evidence = await openLog({ folder: join(folder, 'evidence'), ambit: '0.1.0', files: fillable(full) });
   const keys = join(folder, 'keys.json');
+  const said: string[] = [];
   const server = await startServer({
     products,
     engine,
@@ -77,7 +87,8 @@ export async function startWorld(
     tls: null,
     insecure: false,
     version: '0.1.0',
-    log: false,
+    log: (message) => void said.push(message),
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   return {
     folder,
@@ -87,6 +98,7 @@ export async function startWorld(
     server,
     keys,
     full,
+    said,
     token: async (key) => (await createKey(keys, { ...nobody, ...key })).token,
     ask: (asked) => ask(server.url, asked),
     close: async () => {

@@ -9,15 +9,19 @@ interface Gate {
 export class Admission {
   readonly #gates = new Map<string, Gate>();
 
-  /** Waits for a place. Throws `Refused` when the queue is full or the time is over. Call the result when the session has ended. */
+  /**
+   * Waits for a place. Throws `Refused` when the queue is full, the time is over or the consumer gone. Call the result
+   * when the session has ended.
+   */
   async enter(
     key: string,
     limits: { readonly concurrency: number; readonly queue: number },
     deadlineAt: number,
+    gone: AbortSignal = new AbortController().signal,
   ): Promise<() => void> {
     const gate = this.#gates.get(key) ?? { running: 0, waiting: [] };
     this.#gates.set(key, gate);
-    if (gate.running >= limits.concurrency) await this.#wait(gate, limits.queue, deadlineAt);
+    if (gate.running >= limits.concurrency) await this.#wait(gate, limits.queue, deadlineAt, gone);
     else gate.running += 1;
     let left = false;
     return () => {
@@ -30,25 +34,34 @@ export class Admission {
     };
   }
 
-  async #wait(gate: Gate, queueMax: number, deadlineAt: number): Promise<void> {
+  async #wait(gate: Gate, queueMax: number, deadlineAt: number, gone: AbortSignal): Promise<void> {
     if (gate.waiting.length >= queueMax) {
       throw new Refused('limit_concurrency', 'too many sessions of the product wait already', 'try again later', []);
     }
     await new Promise<void>((enter, refuse) => {
-      const timer = setTimeout(
-        () => {
-          gate.waiting.splice(gate.waiting.indexOf(entered), 1);
-          refuse(
-            new Refused('limit_time', 'the time limit was reached while waiting for a place', 'try again later', []),
-          );
-        },
-        Math.max(0, deadlineAt - Date.now()),
-      );
       const entered = (): void => {
-        clearTimeout(timer);
+        stopWaiting();
         enter();
       };
+      const late = (): void => {
+        stopWaiting();
+        const message = 'the time limit was reached while waiting for a place';
+        refuse(new Refused('limit_time', message, 'try again later', []));
+      };
+      const left = (): void => {
+        stopWaiting();
+        refuse(new Refused('cancelled', 'the consumer went away while waiting for a place', null, []));
+      };
+      const timer = setTimeout(late, Math.max(0, deadlineAt - Date.now()));
+      const stopWaiting = (): void => {
+        clearTimeout(timer);
+        gone.removeEventListener('abort', left);
+        const at = gate.waiting.indexOf(entered);
+        if (at >= 0) gate.waiting.splice(at, 1);
+      };
+      gone.addEventListener('abort', left);
       gate.waiting.push(entered);
+      if (gone.aborted) left();
     });
   }
 }

@@ -10,6 +10,7 @@ export type RefusalCode =
   | 'query_unknown'
   | 'parameter_invalid'
   | 'limit_concurrency'
+  | 'cancelled'
   | 'limit_time';
 
 /** There is no session: a boundary refused before the engine saw anything. */

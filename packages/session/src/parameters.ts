@@ -13,7 +13,10 @@ export function inferParameters(given: Readonly<Record<string, GivenValue>>): Re
 function infer(name: string, value: GivenValue): TypedValue {
   if (typeof value === 'string') return { type: 'string', value };
   if (typeof value === 'boolean') return { type: 'boolean', value };
-  if (typeof value === 'number') return { type: Number.isSafeInteger(value) ? 'bigint' : 'double', value };
+  if (typeof value === 'number') {
+    const type = Number.isSafeInteger(value) ? 'bigint' : 'double';
+    return { type, value: exact(name, type, value) };
+  }
   if (value === null)
     throw new Refused(
       'parameter_invalid',
@@ -21,13 +24,33 @@ function infer(name: string, value: GivenValue): TypedValue {
       'write {"type": "string", "value": null}',
       [],
     );
-  return { type: value.type, value: value.value };
+  return { type: value.type, value: exact(name, value.type, value.value) };
 }
 
-/** Parameters of a named query: typed by the contract, with its defaults. Text is read as the type, as a URL gives it. */
+/** JSON has rounded it before anybody could look: it is refused where digits count, not taken for what was written. */
+function exact(name: string, type: string, value: unknown): unknown {
+  const rounded = typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (!rounded) return value;
+  if (floats.includes(type)) return String(value);
+  throw new Refused(
+    'parameter_invalid',
+    `parameter \`${name}\` is larger than a JSON number holds exactly`,
+    'write its digits as text',
+    [],
+  );
+}
+
+const floats = ['real', 'double'];
+const smallWholes = ['tinyint', 'smallint', 'int'];
+
+/**
+ * Parameters of a named query: typed by the contract, with its defaults. Text of a URL is read as the type; text in JSON
+ * only where JSON has nothing that is exact.
+ */
 export function declaredParameters(
   declared: Readonly<Record<string, BoundaryParameter>>,
   given: Readonly<Record<string, GivenValue>>,
+  from: 'url' | 'json' = 'json',
 ): Record<string, TypedValue> {
   const names = Object.keys(declared);
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(declared, name));
@@ -40,20 +63,34 @@ export function declaredParameters(
     );
   }
   return Object.fromEntries(
-    Object.entries(declared).map(([name, { type, default: fallback }]) => {
+    Object.entries(declared).map(([name, { type, default: fallback, minimum, maximum }]) => {
       const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? fallback;
       if (value === null)
         throw new Refused('parameter_invalid', `parameter \`${name}\` is missing`, `it is a ${type}`, []);
+      if (from === 'json' && typeof value === 'string' && smallWholes.includes(type))
+        throw new Refused('parameter_invalid', `parameter \`${name}\` is a number`, 'write it without quotes', []);
       if (typeof value === 'object')
         throw new Refused('parameter_invalid', `parameter \`${name}\` is typed by the contract`, `give a ${type}`, []);
-      return [name, { type, value: read(type, value) }];
+      const typed = exact(name, type, read(type, value));
+      checkBounds(name, typed, minimum, maximum);
+      return [name, { type, value: typed }];
     }),
   );
+}
+
+/** Text that is no number is left to the engine, which knows the type. */
+function checkBounds(name: string, value: unknown, minimum: number | null, maximum: number | null): void {
+  const number = Number(value);
+  if (number < (minimum ?? number)) throw outside(name, `at least ${minimum}`);
+  if (number > (maximum ?? number)) throw outside(name, `at most ${maximum}`);
+}
+
+function outside(name: string, bound: string): Refused {
+  return new Refused('parameter_invalid', `parameter \`${name}\` is not within its bounds`, `it is ${bound}`, []);
 }
 
 function read(type: string, value: string | number | boolean): unknown {
   if (typeof value !== 'string') return value;
   if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true';
-  if (['real', 'double'].includes(type) && value.trim() !== '' && Number.isFinite(Number(value))) return Number(value);
   return value;
 }

@@ -13,6 +13,7 @@ import {
   crashOf,
   intentOf,
   limitsOf,
+  nothingYet,
   type Opening,
   outcome,
   outcomeOf,
@@ -21,6 +22,7 @@ import {
   statementOf,
   Watch,
 } from './records.ts';
+import { Running } from './running.ts';
 
 /** What somebody asks. The subject comes from authentication alone. */
 export interface Request {
@@ -31,6 +33,8 @@ export interface Request {
   readonly purpose: string | null;
   readonly ask: { readonly sql: string } | { readonly query: string };
   readonly parameters: Readonly<Record<string, GivenValue>>;
+  /** In a URL every value is text. */
+  readonly parametersFrom: 'url' | 'json';
   readonly format: OutputFormat;
   readonly traceparent: string | null;
   /** Fires when the consumer is gone. */
@@ -47,6 +51,8 @@ export interface Answer {
   readonly columns: readonly ResultColumn[];
   /** Its end is reached when the outcome is durable; it throws `SessionFailed` if the session does not complete. */
   readonly body: AsyncGenerator<Uint8Array, void, undefined>;
+  /** Fires when the session was ended before its consumer took all of it: what is left is not worth waiting for. */
+  readonly cut: AbortSignal;
 }
 
 /** The one path. There is no second way to the engine. */
@@ -55,7 +61,7 @@ export class Path {
   readonly #engine: Engine;
   readonly #evidence: EvidenceLog;
   readonly #admission = new Admission();
-  readonly #running = new Map<string, RunningSession>();
+  readonly #sessions = new Map<string, Running>();
 
   constructor(products: readonly Product[], engine: Engine, evidence: EvidenceLog) {
     this.#products = new Map(products.map((product) => [product.boundary.product.name, product]));
@@ -84,11 +90,16 @@ export class Path {
     }
   }
 
-  /** Ends a running session. False: it does not run here. */
-  cancel(session: string): boolean {
-    const running = this.#running.get(session);
-    running?.cancel();
+  /** Ends a session that runs, because of somebody. False: it does not run here. */
+  cancel(session: string, by: string): boolean {
+    const running = this.#sessions.get(session);
+    running?.cancel(`by ${by}`);
     return running !== undefined;
+  }
+
+  /** Ends all sessions that run. */
+  cancelAll(by: string): void {
+    for (const running of this.#sessions.values()) running.cancel(`by ${by}`);
   }
 
   #resolve({ product }: Request): Product {
@@ -110,32 +121,54 @@ export class Path {
     throw new Refused(code, message, hint, decisions);
   }
 
-  #admit({ boundary }: Product, { subject }: Request, watch: Watch): Promise<() => void> {
+  #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
     const key = `${boundary.product.name}\n${subject.tenant}`;
     return this.#admission
-      .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs)
+      .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs, signal)
       .finally(() => watch.mark('admit'));
   }
 
   /** From here on there is a session: an intent, and exactly one outcome. */
   async #open(opening: Opening): Promise<Answer> {
-    const { product, grant, statement, request, watch } = opening;
+    const { product, grant, request, watch } = opening;
     const id = `ses_${randomBytes(16).toString('hex')}`;
-    const { fingerprint } = product;
     await this.#recordGrant(product, grant);
-    const intent = await this.#evidence.append(intentOf(id, opening));
-    watch.mark('intent');
-    const session: Session = {
-      ...opening,
-      id,
-      intent: intent.seq,
-      planned: null,
-      sandbox: null,
-      delivered: { rows: 0, bytes: 0 },
+    const running = new Running(product.boundary.limits.timeoutMs - watch.elapsedMs());
+    this.#sessions.set(id, running);
+    const close = (): void => {
+      running.close();
+      this.#sessions.delete(id);
+      opening.leave();
     };
     try {
-      const running = await this.#engine.open(describe(product, grant), {
+      const intent = await this.#evidence.append(intentOf(id, opening));
+      watch.mark('intent');
+      const session: Session = { ...opening, id, intent: intent.seq, running, close, ...nothingYet() };
+      running.goneWith(request.signal);
+      const body = this.#deliver(session, await this.#start(session));
+      // The first pull runs until there is a byte, or throws: a status can still tell.
+      const first = await body.next();
+      return {
         session: id,
+        fingerprint: product.fingerprint,
+        purpose: grant.purpose,
+        evidence: intent.seq,
+        columns: session.planned?.columns ?? [],
+        body: startingWith(first, body),
+        cut: running.cut,
+      };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  }
+
+  /** Gives the session to a worker. */
+  async #start(session: Session): Promise<RunningSession> {
+    const { product, grant, statement, request, watch } = session;
+    try {
+      const started = await this.#engine.open(describe(product, grant), {
+        session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,
         claims: claimsOf(product, request.subject),
@@ -145,35 +178,21 @@ export class Path {
         format: request.format,
         traceparent: request.traceparent,
       });
-      this.#running.set(id, running);
-      const { signal } = request;
-      signal.addEventListener('abort', () => running.cancel(), { once: true });
-      if (signal.aborted) running.cancel();
-      session.sandbox = running.sandbox as unknown as Json;
-      const body = this.#deliver(session, running);
-      // The first pull runs until there is a byte, or throws: a status can still tell.
-      const first = await body.next();
-      return {
-        session: id,
-        fingerprint,
-        purpose: grant.purpose,
-        evidence: intent.seq,
-        columns: session.planned?.columns ?? [],
-        body: startingWith(first, body),
-      };
+      session.sandbox = started.sandbox as unknown as Json;
+      session.running.startedAs(started);
+      return started;
     } catch (error) {
-      if (error instanceof EngineUnavailable) throw await this.#neverRan(session, error);
-      throw error;
+      throw await this.#neverRan(session, error);
     }
   }
 
   /** Streams, one chunk behind: the last is held back until the outcome is durable. */
-  async *#deliver(session: Session, running: RunningSession): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#deliver(session: Session, started: RunningSession): AsyncGenerator<Uint8Array, void, undefined> {
     let held: Uint8Array | null = null;
     let ended = false;
     try {
       // By hand, not `for await`: leaving that loop would close the events before their outcome.
-      for (let next = await running.events.next(); next.done !== true && !ended; next = await running.events.next()) {
+      for (let next = await started.events.next(); next.done !== true && !ended; next = await started.events.next()) {
         const event = next.value;
         if (event.kind === 'planned') {
           session.planned = event.planned;
@@ -190,17 +209,17 @@ export class Path {
           break;
         }
       }
-      if (held !== null) yield held;
     } catch (error) {
       if (!(error instanceof EngineProtocolError)) throw error;
       ended = true;
       throw await this.#refusedByWorker(session, error);
     } finally {
-      if (!ended) await this.#abandon(session, running);
-      await running.events.return();
-      this.#running.delete(session.id);
-      session.leave();
+      if (!ended) await this.#abandon(session, started);
+      await started.events.return();
+      session.close();
     }
+    // The session is over: however long its last chunk is not taken, it holds nothing of anybody's.
+    if (held !== null) yield held;
   }
 
   /** Writes the outcome, and throws unless the session completed. */
@@ -218,9 +237,9 @@ export class Path {
   }
 
   /** The consumer went away: the session is cancelled, and its outcome is waited for. */
-  async #abandon(session: Session, running: RunningSession): Promise<void> {
-    running.cancel();
-    for await (const event of running.events) {
+  async #abandon(session: Session, started: RunningSession): Promise<void> {
+    session.running.cancel('because its consumer went away');
+    for await (const event of started.events) {
       if (event.kind === 'planned' || event.kind === 'data') continue;
       session.watch.mark('run');
       const { record } = event.kind === 'outcome' ? outcomeOf(session, event) : crashOf(session, event);
@@ -231,24 +250,21 @@ export class Path {
 
   /** A fault of the control plane: what it sent was not what the worker takes. */
   async #refusedByWorker(session: Session, error: EngineProtocolError): Promise<SessionFailed> {
-    const told = {
-      code: 'internal' as const,
-      message: 'the engine failed; the session was closed',
-      hint: null,
-      position: null,
-    };
-    await this.#evidence.append(outcome(session, 'failed', told, `${error.code}: ${error.message}`, null));
-    return new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told);
+    await this.#evidence.append(outcome(session, 'failed', failedTold, `${error.code}: ${error.message}`, null));
+    return new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, failedTold);
   }
 
-  async #neverRan(session: Session, error: EngineUnavailable): Promise<SessionFailed> {
-    const told = {
-      code: 'engine_unavailable' as const,
-      message: 'no worker can run the session now',
-      hint: 'try again later',
-      position: null,
-    };
-    await this.#evidence.append(outcome(session, 'failed', told, error.message, null));
+  async #neverRan(session: Session, error: unknown): Promise<SessionFailed> {
+    const unavailable = error instanceof EngineUnavailable;
+    const told = unavailable
+      ? {
+          code: 'engine_unavailable' as const,
+          message: 'no worker can run the session now',
+          hint: 'try again later',
+          position: null,
+        }
+      : failedTold;
+    await this.#evidence.append(outcome(session, 'failed', told, error instanceof Error ? error.message : null, null));
     return new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told);
   }
 
@@ -282,3 +298,10 @@ export class Path {
     });
   }
 }
+
+const failedTold = {
+  code: 'internal',
+  message: 'the engine failed; the session was closed',
+  hint: null,
+  position: null,
+} as const;

@@ -6,6 +6,7 @@ import { Refused, SessionFailed } from './errors.ts';
 import type { Product } from './load.ts';
 import { declaredParameters, inferParameters } from './parameters.ts';
 import type { Request } from './path.ts';
+import type { Running } from './running.ts';
 
 // What a session is, step by step, and the records that it leaves.
 
@@ -25,15 +26,30 @@ export interface Opening {
   readonly leave: () => void;
 }
 
-export interface Session extends Opening {
+export interface Session extends Opening, Progress {
   readonly id: string;
   readonly intent: number;
+  readonly running: Running;
+  /** Gives back its place, and forgets it. */
+  readonly close: () => void;
+}
+
+/** What is learned of a session while it runs. */
+interface Progress {
   planned: Planned | null;
   sandbox: Json;
   readonly delivered: { rows: number; bytes: number };
 }
 
-export function statementOf({ boundary }: Product, grant: Grant, { ask, parameters }: Request): Statement {
+export function nothingYet(): Progress {
+  return { planned: null, sandbox: null, delivered: { rows: 0, bytes: 0 } };
+}
+
+export function statementOf(
+  { boundary }: Product,
+  grant: Grant,
+  { ask, parameters, parametersFrom }: Request,
+): Statement {
   if ('sql' in ask) return { kind: 'sql', name: null, sql: ask.sql, parameters: inferParameters(parameters) };
   const query = grant.queries.includes(ask.query) ? boundary.queries[ask.query] : undefined;
   if (query === undefined) {
@@ -44,7 +60,7 @@ export function statementOf({ boundary }: Product, grant: Grant, { ask, paramete
     kind: 'query',
     name: ask.query,
     sql: query.sql,
-    parameters: declaredParameters(query.parameters, parameters),
+    parameters: declaredParameters(query.parameters, parameters, parametersFrom),
   };
 }
 
@@ -164,12 +180,18 @@ export function outcome(
     session: session.id,
     intent: session.intent,
     status,
-    error: told === null ? null : { code: told.code, message: told.message, detail },
+    error:
+      told === null ? null : { code: told.code, message: told.message, detail: detail ?? whoCancelled(session, told) },
     rows: session.delivered.rows,
     bytes: session.delivered.bytes,
     engine: exact(engine),
     steps: session.watch.steps,
   };
+}
+
+/** For the owner: whose doing a cancel was. */
+function whoCancelled({ running }: Session, { code }: Told): string | null {
+  return code === 'cancelled' && running.cancelled !== null ? `cancelled ${running.cancelled}` : null;
 }
 
 export async function* startingWith(

@@ -6,6 +6,8 @@ const parameter = (type: string, fallback: string | number | boolean | null = nu
   type,
   description: '',
   default: fallback,
+  minimum: null,
+  maximum: null,
 });
 
 describe('parameters of free SQL', () => {
@@ -19,8 +21,9 @@ describe('parameters of free SQL', () => {
         const inferred = inferParameters(given);
         expect(Object.keys(inferred)).toEqual(Object.keys(given));
         for (const [name, { type, value }] of Object.entries(inferred)) {
-          expect(value).toBe(given[name]);
-          if (typeof value === 'string') expect(type).toBe('string');
+          // A double that looks like a whole number goes as text: a reader would want its last digits.
+          expect(typeof given[name] === 'number' ? Number(value) : value).toBe(given[name]);
+          if (typeof given[name] === 'string') expect(type).toBe('string');
           if (typeof value === 'boolean') expect(type).toBe('boolean');
           if (type === 'bigint') expect(Number.isSafeInteger(value)).toBe(true);
         }
@@ -60,17 +63,11 @@ describe('parameters of a named query', () => {
 
   it('read what a URL gives as the type, and leave the rest to the engine', () => {
     const read = (type: string, text: string): unknown =>
-      declaredParameters({ a: parameter(type) }, { a: text })['a']?.value;
-    fc.assert(
-      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
-        expect(read('double', String(value))).toBe(value === 0 ? Number(String(value)) : value);
-      }),
-    );
+      declaredParameters({ a: parameter(type) }, { a: text }, 'url')['a']?.value;
     expect(read('boolean', 'true')).toBe(true);
     expect(read('boolean', 'false')).toBe(false);
     expect(read('boolean', '1')).toBe('1');
-    expect(read('double', '')).toBe('');
-    expect(read('double', '1e999')).toBe('1e999');
+    expect(read('double', '1e3')).toBe('1e3');
     expect(read('bigint', '9007199254740993')).toBe('9007199254740993');
     expect(read('string', 'true')).toBe('true');
   });

@@ -1,0 +1,216 @@
+// What routes answer, as documents tell it.
+
+const text = { type: 'string' };
+const flag = { type: 'boolean' };
+const whole = { type: 'integer' };
+const texts = { type: 'array', items: text };
+const anything = { type: 'object', additionalProperties: true };
+
+/** An object of exactly these members. */
+function exactly(properties: Readonly<Record<string, object>>): object {
+  return { type: 'object', required: Object.keys(properties), properties, additionalProperties: false };
+}
+
+const listOf = (items: object, description?: string): object => ({
+  type: 'array',
+  items,
+  ...(description === undefined ? {} : { description }),
+});
+const nullable = (schema: object): object => ({ anyOf: [schema, { type: 'null' }] });
+
+const policies = listOf(text, 'Policies that decided, as file#id');
+const column = exactly({ name: text, type: { ...text, description: 'Type of the contract' }, nullable: flag });
+
+/** A result in JSON: rows of any columns. */
+export const Rows = resultOf({ type: 'array', items: {} });
+
+/** A result in JSON, of rows and columns of a schema. */
+export function resultOf(row: object, columns: object = listOf(column)): object {
+  return exactly({
+    columns,
+    rows: listOf(row, 'Values in the order of the columns'),
+    complete: { const: true, description: 'Only there when all rows are' },
+  });
+}
+
+const filter = exactly({
+  id: text,
+  description: text,
+  applies: flag,
+  exemptedBy: listOf(text, 'Policies that lift it for you'),
+  missingClaims: listOf(text, 'Claims without which the table refuses'),
+});
+const mask = exactly({ id: text, description: text, applies: flag, exemptedBy: texts });
+
+export const Products = exactly({
+  products: listOf(
+    exactly({
+      name: text,
+      version: text,
+      tenant: text,
+      description: text,
+      owner: text,
+      fingerprint: text,
+      purposes: listOf(exactly({ name: text, description: text }), 'Those that you may open it for'),
+    }),
+  ),
+});
+
+export const Product = exactly({
+  name: text,
+  version: text,
+  tenant: text,
+  description: text,
+  owner: text,
+  environment: text,
+  fingerprint: { ...text, description: 'The boundary' },
+  purpose: text,
+  determinedBy: policies,
+  tables: listOf(
+    exactly({
+      name: text,
+      description: text,
+      determinedBy: policies,
+      filters: listOf(filter),
+      columns: listOf(
+        exactly({
+          name: text,
+          type: text,
+          nullable: flag,
+          description: text,
+          determinedBy: policies,
+          masks: listOf(mask),
+        }),
+      ),
+    }),
+  ),
+  views: listOf(exactly({ name: text, description: text, columns: listOf(column), determinedBy: policies })),
+  functions: listOf(exactly({ name: text, determinedBy: policies })),
+  queries: listOf(
+    exactly({
+      name: text,
+      description: text,
+      parameters: listOf(
+        exactly({
+          name: text,
+          type: text,
+          description: text,
+          default: { anyOf: [text, { type: 'number' }, flag, { type: 'null' }], description: 'Null: it must be given' },
+          minimum: nullable(whole),
+          maximum: nullable(whole),
+        }),
+      ),
+      columns: listOf(column),
+    }),
+  ),
+  limits: { type: 'object', additionalProperties: whole },
+});
+
+const status = { type: 'string', enum: ['completed', 'refused', 'failed', 'cancelled', 'crashed', 'orphaned'] };
+
+export const Sessions = exactly({
+  sessions: listOf(
+    exactly({
+      session: text,
+      at: text,
+      product: text,
+      purpose: text,
+      statement: { ...text, description: 'Name of the named query, or the SQL' },
+      status: { type: 'string', enum: ['running', ...status.enum] },
+      rows: nullable(whole),
+    }),
+  ),
+});
+
+const envelope = { v: { const: 1 }, seq: whole, at: text, monotonic: text, boot: text };
+
+export const Session = exactly({
+  session: text,
+  intent: exactly({
+    ...envelope,
+    type: { const: 'session.intent' },
+    session: text,
+    request: text,
+    product: text,
+    version: text,
+    environment: text,
+    fingerprint: text,
+    grant: text,
+    subject: anything,
+    purpose: text,
+    scope: text,
+    statement: exactly({
+      kind: { type: 'string', enum: ['sql', 'query'] },
+      name: nullable(text),
+      sql: text,
+      digest: text,
+      parameters: anything,
+    }),
+    format: text,
+    limits: anything,
+    credentials: { type: 'object', additionalProperties: nullable(text), description: 'Reference by store' },
+    traceparent: nullable(text),
+  }),
+  outcome: {
+    description: 'Null while it runs',
+    ...nullable(
+      exactly({
+        ...envelope,
+        type: { const: 'session.outcome' },
+        session: text,
+        intent: whole,
+        status,
+        error: nullable(exactly({ code: text, message: text, detail: nullable(text) })),
+        rows: whole,
+        bytes: whole,
+        engine: { ...nullable(anything), description: 'What the engine reported' },
+        steps: { type: 'object', additionalProperties: whole, description: 'Microseconds' },
+      }),
+    ),
+  },
+  grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
+  boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
+  whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
+});
+
+export const Alive = exactly({ status: { const: 'alive' } });
+export const Ready = exactly({ status: { const: 'ready' } });
+
+/** A document of this kind. */
+export const OpenApi = {
+  type: 'object',
+  required: ['openapi', 'info', 'paths'],
+  properties: { openapi: { const: '3.1.0' }, info: anything, paths: anything },
+  additionalProperties: true,
+};
+
+/** A response that is JSON. */
+export function json(description: string, schema: object): object {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+/** What a result's headers say. */
+const headers = {
+  'Ambit-Session': { type: 'string', pattern: '^ses_[0-9a-f]{32}$', description: 'Id of the session' },
+  'Ambit-Fingerprint': { type: 'string', pattern: '^sha256:[0-9a-f]{64}$', description: 'The boundary it ran in' },
+  'Ambit-Evidence': { type: 'integer', minimum: 0, description: 'Position of its intent in the evidence log' },
+  'Ambit-Purpose': { type: 'string', description: 'Its purpose' },
+};
+
+/** A result in every format, its JSON being of a schema. `finished`: as a document has it, not as a route declares it. */
+export function result(rows: object, finished = false): object {
+  const always = Object.entries(headers).map(([name, { description, ...schema }]) => [
+    name,
+    { description, schema, required: true },
+  ]);
+  return {
+    description: 'The result, in the format that was asked for',
+    headers: finished ? (Object.fromEntries(always) as object) : headers,
+    content: {
+      'application/json': { schema: rows },
+      'application/x-ndjson': { schema: { type: 'string', description: 'An object a line' } },
+      'text/csv': { schema: { type: 'string', description: 'RFC 4180, with a header' } },
+      'application/vnd.apache.arrow.stream': { schema: { type: 'string', format: 'binary' } },
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { EvidenceUnavailable } from '@ambit/evidence';
+import type { FastifyInstance } from 'fastify';
+import * as answers from '../answers.ts';
+import { RequestRefused } from '../problems.ts';
+import { refusalsOf } from '../schemas.ts';
+import type { Serving } from '../serving.ts';
+
+/** Routes for whoever supervises the server. They say nothing about anybody's sessions. */
+export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serving): void {
+  const tags = ['health'];
+  app.get(
+    '/health',
+    {
+      config: { access: 'everyone' },
+      schema: {
+        operationId: 'health',
+        summary: 'The server is alive',
+        tags,
+        security: [],
+        response: { 200: answers.json('Alive', answers.Alive), ...refusalsOf('internal') },
+      },
+    },
+    () => ({ status: 'alive' }),
+  );
+  app.get(
+    '/ready',
+    {
+      config: { access: 'everyone' },
+      schema: {
+        operationId: 'ready',
+        summary: 'Sessions can be opened',
+        tags,
+        security: [],
+        response: {
+          200: answers.json('Ready', answers.Ready),
+          ...refusalsOf('internal', 'engine_unavailable', 'evidence_unavailable', 'server_stopping'),
+        },
+      },
+    },
+    async () => {
+      const failure = evidence.failure();
+      const workers = await engine.health().catch(() => []);
+      if (workers.length === 0) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
+      if (failure !== null) throw new EvidenceUnavailable(failure);
+      return { status: 'ready' };
+    },
+  );
+}

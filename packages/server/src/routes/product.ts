@@ -1,0 +1,98 @@
+import type { Subject } from '@ambit/policy';
+import { type Product, Refused } from '@ambit/session';
+import type { FastifyInstance } from 'fastify';
+import * as answers from '../answers.ts';
+import { asking, subjectFor } from '../authenticate.ts';
+import { productDocument } from '../openapi.ts';
+import type { ProblemCode } from '../problems.ts';
+import { describeProduct, visibleProducts } from '../products.ts';
+import { purposeOf } from '../purpose.ts';
+import { ProductParams, PurposeHeader, refusals, refusalsOf } from '../schemas.ts';
+import { productNamed, type Serving } from '../serving.ts';
+
+const closed: readonly ProblemCode[] = [
+  'credential_required',
+  'product_unknown',
+  'purpose_required',
+  'purpose_refused',
+  'policy_failed',
+];
+
+/** Routes that say what there is. */
+export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
+  const tags = ['products'];
+  app.get(
+    '/v1/products',
+    {
+      config: { access: 'contract' },
+      schema: {
+        operationId: 'listProducts',
+        summary: 'Products that you may open',
+        tags,
+        response: { 200: answers.json('Products', answers.Products), ...refusals() },
+      },
+    },
+    ({ subject }) => {
+      const asked = (product: Product): Subject | null =>
+        subject ?? (product.boundary.anonymous === null ? null : subjectFor(null, product));
+      return { products: visibleProducts(serving.products, asked) };
+    },
+  );
+  app.get(
+    '/v1/products/:product',
+    {
+      config: { access: 'contract' },
+      schema: {
+        operationId: 'describeProduct',
+        summary: 'What you may see with this purpose, and why',
+        tags,
+        params: ProductParams,
+        headers: PurposeHeader,
+        response: { 200: answers.json('The product as you may see it', answers.Product), ...refusals(...closed) },
+      },
+    },
+    (request) => describeProduct(found(serving, request.params), asking(request), purposeOf(request)),
+  );
+  app.get(
+    '/v1/products/:product/openapi.json',
+    {
+      config: { access: 'contract' },
+      schema: {
+        operationId: 'describeProductApi',
+        summary: 'The API of this product, with its named queries',
+        tags,
+        params: ProductParams,
+        headers: PurposeHeader,
+        response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusals(...closed) },
+      },
+    },
+    (request) => productDocument(app.swagger(), found(serving, request.params), asking(request), purposeOf(request)),
+  );
+  app.get(
+    '/v1/openapi.json',
+    {
+      config: { access: 'everyone' },
+      schema: {
+        operationId: 'describeApi',
+        summary: 'This API',
+        tags,
+        security: [],
+        response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusalsOf('internal') },
+      },
+    },
+    () => app.swagger(),
+  );
+}
+
+function found(serving: Serving, params: unknown): Product {
+  const { product: name } = params as { readonly product: string };
+  const product = productNamed(serving, name);
+  if (product !== undefined) return product;
+  // The same words as for a product that this subject may not open.
+  throw new Refused(
+    'product_unknown',
+    `no product \`${name}\` for this subject`,
+    'list the products that you may open',
+    [],
+  );
+}
