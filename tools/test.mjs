@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url';
 import { check } from './check.mjs';
 import { run, runTool } from './process.mjs';
 import { root, setup } from './setup.mjs';
+import { pythonEnvironment } from './setup/python.mjs';
 import { cargoTally, summary, vitestTally } from './tally.mjs';
 
 async function cargoTests() {
@@ -41,6 +42,7 @@ async function vitestTests() {
 
 async function main() {
   await setup();
+  await pythonEnvironment(root, join(root, 'tests/api/requirements.txt'));
   const tallies = await check(!process.argv.includes('--all'));
   tallies.push(await cargoTests(), await vitestTests());
   for (const { name, passed, failed } of tallies) {
