@@ -277,9 +277,15 @@ export const Environment = Type.Object(
               {
                 issuer: text('iss'),
                 audience: text('aud'),
-                jwks: text('https URL, or a file relative to this one'),
+                jwks: Type.String({
+                  description: 'https URL, or a file relative to this one',
+                  // A file, or https: keys that came in clear could be anybody's.
+                  pattern: '^(https://|(?![A-Za-z][A-Za-z0-9+.-]*:)).+',
+                  maxLength: 4_000,
+                }),
                 algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), { minItems: 1 }),
                 tenant: text('The tenant that this issuer speaks for'),
+                type: opt(text('typ of its tokens, as at+jwt. Default: none, JWT or at+jwt')),
                 principal: opt(text('Claim that names the principal. Default: sub')),
                 roles: opt(text('Claim that lists roles. Default: roles')),
                 kind: opt(text('Claim that tells user, service or agent. Default: every subject is a user')),

@@ -1,13 +1,14 @@
+import { execFile } from 'node:child_process';
 import { generateKeyPairSync, createHmac, type KeyObject } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { exportJWK, type JWTPayload, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createKey, KeyRing, listKeys, type NewKey, revokeKey } from '../src/keys.ts';
-import { InsecureListen, startServer } from '../src/server.ts';
 import { type Issuer, TokenVerifier } from '../src/tokens.ts';
-import { analyst, query, startWorld, type World } from './support.ts';
 
 const key: NewKey = {
   tenant: 'north',
@@ -79,6 +80,25 @@ describe('an API key', () => {
     expect(await new KeyRing(file).subject(token)).toBeNull();
   });
 
+  it('is not lost when several processes make them at once', async () => {
+    const file = await keyFile();
+    const command = fileURLToPath(new URL('../../cli/bin/ambit.js', import.meta.url));
+    const words = ['key', 'create', '--tenant', 'north', '--principal', 'ada', '--keys', file];
+    const made = await Promise.all(
+      Array.from({ length: 6 }, () => promisify(execFile)(process.execPath, [command, ...words])),
+    );
+    const ids = made.map(({ stdout }) => stdout.split('_')[1]);
+    expect(new Set((await listKeys(file)).map(({ id }) => id))).toEqual(new Set(ids));
+  });
+
+  it('can be made though somebody died while making one', async () => {
+    const file = await keyFile();
+    await createKey(file, key);
+    await writeFile(`${file}.new`, '{"keys": [');
+    await createKey(file, key);
+    expect(await listKeys(file)).toHaveLength(2);
+  }, 15_000);
+
   it('is not lost when several are made and revoked at once', async () => {
     const file = await keyFile();
     const { id } = await createKey(file, key);
@@ -121,9 +141,16 @@ describe('a JWT', () => {
 
   const sign = (
     payload: JWTPayload,
-    { by = pair.privateKey, expires = '5m', aud = 'ambit', iss = 'https://id.example' }: Partial<Signing> = {},
+    {
+      by = pair.privateKey,
+      expires = '5m',
+      aud = 'ambit',
+      iss = 'https://id.example',
+      header = {},
+    }: Partial<Signing> = {},
   ): Promise<string> => {
-    const token = new SignJWT(payload).setProtectedHeader({ alg: 'ES256', kid: 'k1' }).setIssuer(iss).setAudience(aud);
+    const protectedHeader = { alg: 'ES256', kid: 'k1', ...header };
+    const token = new SignJWT(payload).setProtectedHeader(protectedHeader).setIssuer(iss).setAudience(aud);
     return (expires === null ? token : token.setExpirationTime(expires)).sign(by);
   };
   interface Signing {
@@ -131,6 +158,7 @@ describe('a JWT', () => {
     readonly expires: string | null;
     readonly aud: string;
     readonly iss: string;
+    readonly header: { readonly typ?: string; readonly kid?: string; readonly crit?: string[] };
   }
   const subject = async (token: string, change: Partial<Issuer> = {}) =>
     (await TokenVerifier.create([{ ...issuer, jwks, ...change }])).subject(token);
@@ -156,6 +184,40 @@ describe('a JWT', () => {
     ['that never expires', { expires: null }],
   ])('%s is none', async (_, signing) => {
     expect(await subject(await sign(good, signing))).toBeNull();
+  });
+
+  it.each<[string, JWTPayload, Partial<Signing>]>([
+    ['that is not valid yet', { nbf: Math.floor(Date.now() / 1000) + 3_600 }, {}],
+    ['of a key that nobody knows', {}, { header: { kid: 'k9' } }],
+    ['of another use: a logout', {}, { header: { typ: 'logout+jwt' } }],
+    ['of another use: a proof of possession', {}, { header: { typ: 'dpop+jwt' } }],
+  ])('%s is none', async (_, payload, signing) => {
+    expect(await subject(await sign({ ...good, ...payload }, signing))).toBeNull();
+  });
+
+  it('has the type that the environment pins', async () => {
+    for (const typ of ['JWT', 'at+jwt', 'application/at+jwt', 'AT+JWT'])
+      expect(await subject(await sign(good, { header: { typ } })), typ).not.toBeNull();
+    const pinned = { type: 'at+jwt' };
+    expect(await subject(await sign(good, { header: { typ: 'at+jwt' } }), pinned)).not.toBeNull();
+    expect(await subject(await sign(good, { header: { typ: 'JWT' } }), pinned)).toBeNull();
+    expect(await subject(await sign(good), pinned)).toBeNull();
+  });
+
+  it('is checked with the keys that the file holds now', async () => {
+    const file = join(folder, 'moving.json');
+    const write = async (published: KeyObject, kid: string) =>
+      writeFile(file, JSON.stringify({ keys: [{ ...(await exportJWK(published)), kid, alg: 'ES256' }] }));
+    await write(stranger.publicKey, 'another');
+    const verifier = await TokenVerifier.create([{ ...issuer, jwks: file }]);
+    const token = await sign(good);
+    expect(await verifier.subject(token)).toBeNull();
+    await write(pair.publicKey, 'k1');
+    expect(await verifier.subject(token)).not.toBeNull();
+    await writeFile(file, '{"keys": [');
+    await expect(verifier.subject(token)).rejects.toThrow('cannot be read now');
+    await write(pair.publicKey, 'k1 ');
+    expect(await verifier.subject(token)).toBeNull();
   });
 
   it('that expired within the clock tolerance is one', async () => {
@@ -197,75 +259,5 @@ describe('a JWT', () => {
   it('that somebody acts with is never the subject’s own', async () => {
     const delegated = await subject(await sign({ ...good, act: { sub: 'assistant' } }));
     expect(delegated === null || delegated.kind === 'agent').toBe(true);
-  });
-});
-
-describe('the server', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  });
-  afterAll(() => world?.close());
-
-  it.each(['Bearer nonsense', 'Bearer ambit_0000000000000000_', 'Basic YTpi', 'ambit', ''])(
-    'refuses the credential `%s`, where anonymous is allowed too',
-    async (authorization) => {
-      const reply = await world.ask({
-        url: '/v1/products/weather/queries/rainy',
-        headers: { authorization, 'ambit-purpose': 'browsing' },
-      });
-      expect(reply.json()).toMatchObject({ status: 401, code: 'credential_invalid', boundary: 'authentication' });
-      expect(reply.headers['www-authenticate']).toMatch(/^Bearer/);
-      for (const word of authorization.split(' ').filter((part) => part.length > 6))
-        expect(reply.body.replace('`Authorization: Bearer`', '')).not.toContain(word);
-    },
-  );
-
-  it('lets nobody in without a credential but where a contract says so, and for its purposes alone', async () => {
-    const open = (product: string, purpose: string) =>
-      world.ask({ url: `/v1/products/${product}/query`, payload: { sql: 'SELECT 1 AS one', purpose } });
-    expect((await open('weather', 'browsing')).status).toBe(200);
-    expect((await open('shop', 'reporting')).json()).toMatchObject({ status: 401, code: 'credential_required' });
-    // A product that is not there is told no better.
-    expect((await open('nothing', 'reporting')).body).toBe((await open('shop', 'reporting')).body);
-    expect((await open('weather', 'planning')).json()).toMatchObject({ status: 403, code: 'purpose_refused' });
-  });
-
-  it('lists for nobody what nobody may open', async () => {
-    const reply = await world.ask({ url: '/v1/products' });
-    expect(reply.json()).toMatchObject({ products: [{ name: 'weather', purposes: [{ name: 'browsing' }] }] });
-    expect(reply.body).not.toContain('planning');
-    expect(reply.body).not.toContain('shop');
-    expect((await world.ask({ url: '/v1/sessions' })).status).toBe(401);
-  });
-
-  it('refuses a revoked key with the next request', async () => {
-    const token = await world.token({ ...analyst, principal: 'rita' });
-    expect((await world.ask({ ...query('SELECT 1 AS one'), token })).status).toBe(200);
-    await revokeKey(world.keys, token.split('_')[1] ?? '');
-    expect((await world.ask({ ...query('SELECT 1 AS one'), token })).status).toBe(401);
-  });
-
-  it('keeps claims that the contract does not declare from the engine', async () => {
-    const token = await world.token({ ...analyst, claims: { region: 'west', evil: 'x' } });
-    expect((await world.ask({ ...query('SELECT id FROM orders'), token })).status).toBe(200);
-  });
-
-  it('listens to this machine alone, unless there is TLS', async () => {
-    const options = {
-      products: world.products,
-      engine: world.engine,
-      evidence: world.evidence,
-      keys: world.keys,
-      issuers: [],
-      port: 0,
-      tls: null,
-      version: '0.1.0',
-      log: () => {},
-    };
-    await expect(startServer({ ...options, host: '0.0.0.0', insecure: false })).rejects.toThrow(InsecureListen);
-    await expect(startServer({ ...options, host: '::', insecure: false })).rejects.toThrow(InsecureListen);
-    const server = await startServer({ ...options, host: '0.0.0.0', insecure: true });
-    await server.close();
   });
 });
