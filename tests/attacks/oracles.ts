@@ -153,9 +153,9 @@ const sorted = (rows: readonly (readonly unknown[])[]): readonly (readonly unkno
 
 /** Ids and times differ between any two answers; nothing else may. */
 function observed(reply: Reply, ordered: boolean): unknown {
-  const { date: _, 'ambit-session': __, 'ambit-evidence': ___, ...headers } = reply.headers;
+  const { date: _, 'ambit-request': __, 'ambit-session': ___, 'ambit-evidence': ____, ...headers } = reply.headers;
   const json = (headers['content-type'] ?? '').startsWith('application/json');
-  const body = json ? tableOf(reply, ordered) : reply.text.replaceAll(/ses_[0-9a-f]{32}/g, 'ses_');
+  const body = json ? tableOf(reply, ordered) : reply.text.replaceAll(/(ses|req)_[0-9a-f-]{32,36}/g, '$1_');
   return { status: reply.status, headers, body };
 }
 
@@ -192,7 +192,7 @@ export function oneAnswer(
       const texts = await Promise.all(
         [denied, absent].map(async (word) => {
           const reply = await w.ask(sql.replaceAll('{name}', word));
-          const body = reply.text.replaceAll(/ses_[0-9a-f]{32}/g, 'ses_').replaceAll(word, '{name}');
+          const body = reply.text.replaceAll(/(ses|req)_[0-9a-f-]{32,36}/g, '$1_').replaceAll(word, '{name}');
           return `${reply.status} ${body}`;
         }),
       );

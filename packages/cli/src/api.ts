@@ -88,7 +88,7 @@ export interface ProductDescription {
     readonly description: string;
     readonly parameters: readonly { readonly name: string; readonly type: string }[];
   }[];
-  readonly functions: readonly string[];
+  readonly functions: readonly { readonly name: string; readonly determinedBy: readonly string[] }[];
 }
 
 /** A session as `GET /v1/sessions` lists it. */

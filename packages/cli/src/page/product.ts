@@ -25,7 +25,7 @@ export function productPage(product: ProductDescription): string {
           `${name}(${parameters.map((one) => `${one.name} ${one.type}`).join(', ')}): ${description}`,
       ),
     ),
-    ...section('functions', [listed(product.functions)]),
+    ...section('functions', [listed(product.functions.map(({ name }) => name))]),
   ];
   return `${lines.join('\n')}\n`;
 }
