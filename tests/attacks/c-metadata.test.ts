@@ -298,6 +298,7 @@ describe('meters, files and logs', () => {
       'ambit-evidence',
       'ambit-fingerprint',
       'ambit-purpose',
+      'ambit-request',
       'ambit-session',
       'cache-control',
       'connection',
