@@ -69,8 +69,8 @@ pub(crate) struct Encoder {
     sizes: Sizes,
     rows: u64,
     bytes: u64,
-    /// Bytes that the rows take at least, those that wait too.
-    least: u64,
+    /// Bytes that the rows that wait will take at least.
+    waiting_bytes: u64,
 }
 
 enum Sink {
@@ -104,7 +104,7 @@ impl Encoder {
             sizes,
             rows: 0,
             bytes: 0,
-            least: 0,
+            waiting_bytes: 0,
         })
     }
 
@@ -114,14 +114,17 @@ impl Encoder {
         if self.rows > self.sizes.rows {
             return Err(EncodeError::Rows(self.sizes.rows));
         }
-        let least: u64 = batch.columns().iter().map(least_bytes).sum();
-        self.least = self.least.saturating_add(least);
-        if self.least > self.sizes.bytes {
+        self.waiting_bytes = self.waiting_bytes.saturating_add(least_bytes(batch));
+        if self.bytes.saturating_add(self.waiting_bytes) > self.sizes.bytes {
             return Err(EncodeError::Bytes(self.sizes.bytes));
         }
-        let batch = self.plain(batch)?;
-        self.waiting.push_batch(batch)?;
-        self.completed()
+        self.waiting.push_batch(self.plain(batch)?)?;
+        let written = self.completed()?;
+        if !written.is_empty() {
+            let wait = self.waiting.get_buffered_rows();
+            self.waiting_bytes = least_bytes(&batch.slice(batch.num_rows() - wait, wait));
+        }
+        Ok(written)
     }
 
     /// The rows that still wait, and the end of a whole result. Never called for one that failed.
@@ -165,10 +168,7 @@ impl Encoder {
                 writer.write(&compact(batch)?)?;
                 std::mem::take(writer.get_mut())
             }
-            Sink::Csv { header } => {
-                let header = std::mem::take(header);
-                csv_bytes(&batch, header)?
-            }
+            Sink::Csv { header } => csv_bytes(&batch, std::mem::take(header))?,
             Sink::Ndjson => ndjson_bytes(&batch, room)?,
             Sink::Json { begun } => {
                 let first = !std::mem::replace(begun, true);
@@ -231,8 +231,12 @@ fn plain_type(data_type: &DataType, format: OutputFormat) -> DataType {
     }
 }
 
-/// Bytes that a column's strings take at least, in any format. In memory many rows may share one string.
-fn least_bytes(column: &ArrayRef) -> u64 {
+/// Bytes that strings take at least, in any format. In memory many rows may share one string.
+fn least_bytes(batch: &RecordBatch) -> u64 {
+    batch.columns().iter().map(least_column_bytes).sum()
+}
+
+fn least_column_bytes(column: &ArrayRef) -> u64 {
     let bytes = match column.data_type() {
         DataType::Utf8View => column.as_string_view().total_bytes_len(),
         DataType::BinaryView => column.as_binary_view().total_bytes_len(),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::ArrayRef;
+use ambit_protocol::OutputFormat;
+use datafusion::arrow::array::{ArrayRef, StringViewArray};
 
 use super::encode::EncodeError;
 use super::encodings::{FORMATS, batch, encoder, sample, written};
@@ -44,4 +45,18 @@ fn a_small_batch_cannot_outgrow_the_limit_before_it_is_refused() {
             "{format:?}"
         );
     }
+}
+
+/// What is written and what waits count together: a row that waits is refused when it comes, not when it goes.
+#[test]
+fn rows_that_wait_count() {
+    let row = |text: &str| batch(vec![("s", Arc::new(StringViewArray::from(vec![text])) as ArrayRef)]);
+    // Each of these is written as two.
+    let quotes = row(&"\"".repeat(500));
+    let mut encoder = encoder(OutputFormat::Ndjson, &quotes, u64::MAX, 2_500);
+    for _ in 0..2 {
+        assert!(encoder.encode(&quotes).is_ok());
+    }
+    let long = row(&"x".repeat(1_000));
+    assert!(matches!(encoder.encode(&long), Err(EncodeError::Bytes(2_500))));
 }
