@@ -1,6 +1,6 @@
 import fastifySwagger from '@fastify/swagger';
-import { authorize, type Grant, type Subject } from '@ambit/policy';
-import { type Product, Refused } from '@ambit/session';
+import type { Grant, Subject } from '@ambit/policy';
+import { grantOf, type Product } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
 import { result, resultOf } from './answers.ts';
 import { parameterInBody, parameterInUrl, parameterValue, resultValue } from './json-types.ts';
@@ -87,18 +87,9 @@ function withRequired(operation: Operation): Operation {
 const PURPOSE = 'ambit-purpose';
 
 /** One product's API for one subject and purpose: each of its named queries as an operation of its own. */
-export function productDocument(
-  whole: object,
-  { boundary, policies }: Product,
-  subject: Subject,
-  purpose: string | null,
-): object {
-  const answer = authorize(policies, subject, purpose);
-  if (!answer.allowed) {
-    const { code, message, hint, decisions } = answer.refusal;
-    throw new Refused(code, message, hint, decisions);
-  }
-  const { grant } = answer;
+export function productDocument(whole: object, product: Product, subject: Subject, purpose: string | null): object {
+  const grant = grantOf(product, subject, purpose);
+  const { boundary } = product;
   const { name, version, description } = boundary.product;
   const described = Object.entries((whole as Document).paths)
     .filter(([path]) => path.startsWith('/v1/products/{product}'))

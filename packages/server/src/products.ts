@@ -1,6 +1,6 @@
 import type { Boundary } from '@ambit/contract';
 import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
-import { Refused, type Product } from '@ambit/session';
+import { grantOf, type Product } from '@ambit/session';
 
 /** Products that a subject may open, and for which purposes. */
 export function visibleProducts(
@@ -25,13 +25,8 @@ function openPurposes({ boundary, policies }: Product, subject: Subject): readon
 
 /** What this subject with this purpose may see, and why. Throws `Refused`. */
 export function describeProduct(product: Product, subject: Subject, purpose: string | null): object {
-  const answer = authorize(product.policies, subject, purpose);
-  if (!answer.allowed) {
-    const { code, message, hint, decisions } = answer.refusal;
-    throw new Refused(code, message, hint, decisions);
-  }
+  const grant = grantOf(product, subject, purpose);
   const { boundary, fingerprint } = product;
-  const { grant } = answer;
   const { name, version, tenant, description, owner } = boundary.product;
   return {
     name,

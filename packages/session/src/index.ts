@@ -1,5 +1,6 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
+export { grantOf, productUnknown } from './grant.ts';
 export {
   type BoundEnvironment,
   type Checker,

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import type { Engine, OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
 import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
-import { authorize, type Grant, type Subject } from '@ambit/policy';
+import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
 import { describe } from './describe.ts';
 import { Refused, SessionFailed } from './errors.ts';
+import { grantOf, productUnknown } from './grant.ts';
 import type { Product } from './load.ts';
 import type { GivenValue } from './parameters.ts';
 import {
@@ -74,7 +75,7 @@ export class Path {
     const watch = new Watch();
     try {
       const product = this.#resolve(request);
-      const grant = this.#authorize(product, request);
+      const grant = grantOf(product, request.subject, request.purpose);
       const statement = statementOf(product, grant, request);
       watch.mark('authorize');
       const leave = await this.#admit(product, request, watch);
@@ -104,21 +105,8 @@ export class Path {
 
   #resolve({ product }: Request): Product {
     const found = this.#products.get(product);
-    if (found !== undefined) return found;
-    // The same words as for a product that this subject may not open.
-    throw new Refused(
-      'product_unknown',
-      `no product \`${product}\` for this subject`,
-      'list the products that you may open',
-      [],
-    );
-  }
-
-  #authorize(product: Product, { subject, purpose }: Request): Grant & { readonly digest: string } {
-    const answer = authorize(product.policies, subject, purpose);
-    if (answer.allowed) return answer.grant;
-    const { code, message, hint, decisions } = answer.refusal;
-    throw new Refused(code, message, hint, decisions);
+    if (found === undefined) throw productUnknown(product);
+    return found;
   }
 
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {

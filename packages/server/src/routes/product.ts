@@ -1,5 +1,5 @@
 import type { Subject } from '@ambit/policy';
-import { type Product, Refused } from '@ambit/session';
+import { type Product, productUnknown } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking, subjectFor } from '../authenticate.ts';
@@ -87,12 +87,6 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
 function found(serving: Serving, params: unknown): Product {
   const { product: name } = params as { readonly product: string };
   const product = productNamed(serving, name);
-  if (product !== undefined) return product;
-  // The same words as for a product that this subject may not open.
-  throw new Refused(
-    'product_unknown',
-    `no product \`${name}\` for this subject`,
-    'list the products that you may open',
-    [],
-  );
+  if (product === undefined) throw productUnknown(name);
+  return product;
 }
