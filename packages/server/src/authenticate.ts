@@ -28,8 +28,9 @@ export function addAuthentication(app: FastifyInstance, serving: Serving): void 
     if (access === 'everyone' || request.is404) return;
     const known = await subjectOf(authorizationOf(request), serving);
     const { product } = request.params as { readonly product?: string };
-    if (access === 'contract' && product === undefined) request.subject = known;
-    else request.subject = subjectFor(known, product === undefined ? undefined : productNamed(serving, product));
+    if (access === 'subject' && known === null) throw required();
+    const asked = access === 'contract' && product !== undefined;
+    request.subject = asked ? subjectFor(known, productNamed(serving, product)) : known;
   });
 }
 
