@@ -110,14 +110,14 @@ async function change(file: string, to: (keys: readonly KeyRecord[]) => readonly
 }
 
 async function openAlone(path: string): Promise<FileHandle> {
-  const end = Date.now() + limits.keyFileLockMsMax;
   for (;;) {
     try {
       return await open(path, 'wx', 0o600);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      // Nobody takes this long: whoever made it died.
-      if (Date.now() > end) await rm(path, { force: true });
+      // Nobody takes this long: whoever made it died. Its own age says so: others may have waited too, and made a new one.
+      const made = await stat(path).catch(() => null);
+      if (made !== null && Date.now() - made.mtimeMs > limits.keyFileLockMsMax) await rm(path, { force: true });
       else await sleep(10);
     }
   }
