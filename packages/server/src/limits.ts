@@ -16,6 +16,10 @@ export const limits = {
   slowReaderMsMax: 60_000,
   /** From the order to stop until the sessions that still run are cancelled. */
   drainMsMax: 10_000,
+  /** From then on until connections that do not take what there is are cut. */
+  drainGraceMs: 1_000,
+  /** A connection that sent no request takes the refusal within this, or is cut. */
+  refusalMsMax: 1_000,
   sessionsListedMax: 200,
   jwtClockToleranceSeconds: 30,
   jwksMsMax: 5_000,

@@ -60,10 +60,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return { url, app, close: () => drain(app, serving) };
 }
 
-async function drain(app: FastifyInstance, { path, limits: { drainMsMax } }: Serving): Promise<void> {
+async function drain(app: FastifyInstance, { path, limits: { drainMsMax, drainGraceMs } }: Serving): Promise<void> {
   const late = setTimeout(() => path.cancelAll('the server, which was told to stop'), drainMsMax);
   // Whoever does not even take what there is by then is not waited for.
-  const later = setTimeout(() => app.server.closeAllConnections(), drainMsMax + 1_000);
+  const later = setTimeout(() => app.server.closeAllConnections(), drainMsMax + drainGraceMs);
   try {
     await app.close();
   } finally {

@@ -33,7 +33,8 @@ export async function httpOptions(tls: Tls | null, limits: Limits): Promise<obje
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestMsMax,
     keepAliveTimeout: limits.idleConnectionMsMax,
-    clientErrorHandler: refuseBytes,
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) =>
+      refuseBytes(error, socket, limits.refusalMsMax),
     frameworkErrors: (_: Error, request: FastifyRequest, reply: FastifyReply) =>
       tell(reply, problem('request_invalid', 'the path cannot be read'), request.id),
   };
@@ -67,7 +68,7 @@ const refused: Readonly<Record<string, ProblemCode>> = {
 };
 
 /** Bytes that are no request: the connection ends, with a problem where no answer to another request is in its way. */
-function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
+function refuseBytes(error: NodeJS.ErrnoException, socket: Socket, refusalMsMax: number): void {
   const busy = [...(underWay.get(socket) ?? [])].some(
     ({ request, response }) => request.complete || response.headersSent,
   );
@@ -78,7 +79,7 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Socket): void {
   const code = refused[error.code ?? ''] ?? 'request_invalid';
   const [status, , title] = problems[code];
   const body = JSON.stringify(problem(code, title.toLowerCase()));
-  socket.setTimeout(1_000, () => socket.destroy());
+  socket.setTimeout(refusalMsMax, () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\ncontent-type: application/problem+json\r\nconnection: close\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
