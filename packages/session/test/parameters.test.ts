@@ -67,6 +67,13 @@ describe('parameters of a named query', () => {
     expect(read('boolean', 'true')).toBe(true);
     expect(read('boolean', 'false')).toBe(false);
     expect(read('boolean', '1')).toBe('1');
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        expect(read('double', String(value))).toBe(String(value));
+      }),
+    );
+    expect(read('double', '')).toBe('');
+    expect(read('double', '1e999')).toBe('1e999');
     expect(read('double', '1e3')).toBe('1e3');
     expect(read('bigint', '9007199254740993')).toBe('9007199254740993');
     expect(read('string', 'true')).toBe('true');

@@ -223,6 +223,10 @@ fn floats_keep_their_value() {
     refused("real", json!(16_777_217));
     refused("real", json!(1e39));
     assert_eq!(value("double", json!("0.1")).unwrap(), ScalarValue::Float64(Some(0.1)));
+    for double in [5e-324, f64::MIN_POSITIVE, f64::MAX, -0.0, 1e21, -123.456] {
+        let read = value("double", json!(format!("{double:e}"))).unwrap();
+        assert_eq!(read, ScalarValue::Float64(Some(double)));
+    }
     for text in ["inf", "NaN", "1e400", "", "0x1"] {
         refused("double", json!(text));
     }
