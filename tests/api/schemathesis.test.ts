@@ -5,8 +5,9 @@ import { run } from '../../tools/process.mjs';
 import { pythonEnvironment } from '../../tools/setup/python.mjs';
 import { root, type Server, startServer } from '../server.ts';
 
-// schemathesis asks the running server everything that its own description allows, and much that it does not: wrong
-// types, missing members, other methods, bad credentials. All of its checks are on; it must find nothing.
+// schemathesis asks the running server, of each operation that it describes, examples of what the description allows and
+// of what it does not: wrong types, missing members, other methods, bad credentials. All of its checks are on; it must
+// find nothing. AMBIT_TEST_EXAMPLES says how many.
 
 const SEED = Number(process.env['AMBIT_TEST_SEED'] ?? 20_011_011);
 const EXAMPLES = Number(process.env['AMBIT_TEST_EXAMPLES'] ?? 6);
