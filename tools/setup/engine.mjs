@@ -66,21 +66,17 @@ export async function buildEngine(root) {
     line.show(`engine: ${done}/${total || '?'} crates, ${timeLeft(left)}`);
   };
   const timer = setInterval(report, 1000);
-  const { status } = await run(
-    'cargo',
-    ['build', '--workspace', '--locked', '--bins', '--message-format=json-render-diagnostics'],
-    {
-      cwd: root,
-      // cargo's own bar is the one place that says how many crates there are.
-      env: {
-        ...process.env,
-        CARGO_TERM_PROGRESS_WHEN: 'always',
-        CARGO_TERM_PROGRESS_WIDTH: '100',
-        CARGO_TERM_COLOR: 'never',
-      },
-      onLine: (text, stream) => (stream === 'stdout' ? readMessage(text, estimate) : readTalk(text, estimate, line)),
+  const { status } = await run('cargo', ['build', '--locked', '--bins', '--message-format=json-render-diagnostics'], {
+    cwd: root,
+    // cargo's own bar is the one place that says how many crates there are.
+    env: {
+      ...process.env,
+      CARGO_TERM_PROGRESS_WHEN: 'always',
+      CARGO_TERM_PROGRESS_WIDTH: '100',
+      CARGO_TERM_COLOR: 'never',
     },
-  );
+    onLine: (text, stream) => (stream === 'stdout' ? readMessage(text, estimate) : readTalk(text, estimate, line)),
+  });
   clearInterval(timer);
   line.clear();
   if (status !== 0)
