@@ -7,9 +7,12 @@ import type {
   SessionTemplate,
 } from './generated/protocol.ts';
 import { EngineUnavailable } from './errors.ts';
-import { type EngineConfig, startPool } from './pool.ts';
+import type { EngineConfig } from './config.ts';
+import { limits } from './limits.ts';
+import { startPool } from './pool.ts';
 import { openSession, type RunningSession } from './session-stream.ts';
 import { templateDigest } from './template.ts';
+import type { Worker } from './worker.ts';
 
 /** The engine: supervised workers behind one door. */
 export interface Engine {
@@ -19,8 +22,10 @@ export interface Engine {
   check(request: CheckRequest): Promise<CheckReport>;
   /** Opens a session and runs its statement. Throws `EngineUnavailable` when no worker can be had: nothing ran. */
   open(template: SessionTemplate, open: Omit<OpenSession, 'template'>): Promise<RunningSession>;
-  /** Every worker's state. */
+  /** The state of every worker that tells it in time. */
   health(): Promise<readonly Health[]>;
+  /** Whether a session can be opened: a worker answers, or none is needed yet. */
+  ready(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -28,7 +33,7 @@ export interface Engine {
 export async function startEngine(config: EngineConfig): Promise<Engine> {
   const pool = await startPool(config);
   const ask = async <T>(path: string, body?: unknown): Promise<T> => {
-    const worker = await pool.acquire('');
+    const { worker, release } = await pool.lease('');
     try {
       const answer =
         body === undefined
@@ -37,8 +42,12 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
       if (answer.statusCode !== 200) throw new EngineUnavailable(`the engine answered ${answer.statusCode} to ${path}`);
       return (await answer.body.json()) as T;
     } finally {
-      pool.release(worker);
+      release();
     }
+  };
+  const health = async (): Promise<readonly Health[]> => {
+    const answers = await Promise.allSettled(pool.workers().map(healthOf));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   };
   return {
     catalog: () => ask<EngineCatalog>('/catalog'),
@@ -47,13 +56,14 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
       const digest = templateDigest(template);
       return openSession(pool, { digest, template }, { ...open, template: digest });
     },
-    health: () =>
-      Promise.all(
-        pool.workers().map(async (worker) => {
-          const answer = await worker.http.request({ method: 'GET', path: '/health' });
-          return (await answer.body.json()) as Health;
-        }),
-      ),
+    health,
+    ready: async () => !pool.failing() && (pool.workers().length === 0 || (await health()).length > 0),
     close: () => pool.close(),
   };
+}
+
+async function healthOf({ http }: Worker): Promise<Health> {
+  const signal = AbortSignal.timeout(limits.healthMsMax);
+  const answer = await http.request({ method: 'GET', path: '/health', signal });
+  return (await answer.body.json()) as Health;
 }

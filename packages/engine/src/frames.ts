@@ -17,43 +17,76 @@ export class FrameError extends Error {
   override readonly name = 'FrameError';
 }
 
-/** Cuts a worker's answer into frames. Ends without an outcome if the answer does. */
+/** Cuts a worker's answer into frames. Ends without an outcome if the answer does. Throws `FrameError`. */
 export async function* readFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Frame, void, undefined> {
-  let held: Buffer = Buffer.alloc(0);
-  let kind = 0;
-  let missing = 0;
+  const held = new Held();
+  let open: { readonly kind: number; missing: number } | null = null;
   for await (const chunk of chunks) {
-    let rest: Buffer =
-      held.length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : Buffer.concat([held, chunk]);
-    held = Buffer.alloc(0);
-    while (rest.length > 0) {
-      if (missing === 0) {
-        if (rest.length < HEADER_BYTES) break;
-        kind = rest[0] as number;
-        missing = rest.readUInt32BE(1);
-        checkHeader(kind, missing);
-        rest = rest.subarray(HEADER_BYTES);
-        if (missing === 0) continue;
+    held.push(chunk);
+    for (;;) {
+      if (open === null) {
+        if (held.length < HEADER_BYTES) break;
+        open = openFrame(held.take(HEADER_BYTES));
       }
-      if (kind === DATA) {
-        const part = rest.subarray(0, missing);
-        rest = rest.subarray(part.length);
-        missing -= part.length;
+      if (open.kind === DATA) {
+        const part = held.takeSome(open.missing);
+        open.missing -= part.length;
         if (part.length > 0) yield { kind: 'data', bytes: part };
-        continue;
+        if (open.missing > 0) break;
+      } else {
+        if (held.length < open.missing) break;
+        const json = parse(held.take(open.missing));
+        yield { kind: open.kind === PLANNED ? 'planned' : 'outcome', json };
       }
-      if (rest.length < missing) break;
-      const text = rest.subarray(0, missing).toString('utf8');
-      rest = rest.subarray(missing);
-      missing = 0;
-      yield { kind: kind === PLANNED ? 'planned' : 'outcome', json: JSON.parse(text) };
+      open = null;
     }
-    held = rest;
   }
-  if (missing > 0 || held.length > 0) throw new FrameError('the answer ends inside a frame');
+  if (open !== null || held.length > 0) throw new FrameError('the answer ends inside a frame');
 }
 
-function checkHeader(kind: number, length: number): void {
+/** Bytes that came and were not taken. What is large comes in many chunks: they are joined once. */
+class Held {
+  #chunks: Buffer[] = [];
+  length = 0;
+
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    this.length += chunk.length;
+  }
+
+  /** Exactly so many bytes, which are there. */
+  take(length: number): Buffer {
+    const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks, this.length);
+    this.#chunks = all.length === length ? [] : [all.subarray(length)];
+    this.length -= length;
+    return all.subarray(0, length);
+  }
+
+  /** At most so many bytes of the first chunk, without copying. */
+  takeSome(length: number): Buffer {
+    const first = this.#chunks[0];
+    if (first === undefined || length === 0) return Buffer.alloc(0);
+    const part = first.subarray(0, length);
+    if (part.length === first.length) this.#chunks.shift();
+    else this.#chunks[0] = first.subarray(part.length);
+    this.length -= part.length;
+    return part;
+  }
+}
+
+function openFrame(header: Buffer): { readonly kind: number; missing: number } {
+  const kind = header[0] as number;
+  const missing = header.readUInt32BE(1);
   if (kind !== PLANNED && kind !== DATA && kind !== OUTCOME) throw new FrameError(`unknown frame kind ${kind}`);
-  if (kind !== DATA && length > limits.jsonFrameBytesMax) throw new FrameError('a frame is too long');
+  if (kind !== DATA && missing > limits.jsonFrameBytesMax) throw new FrameError('a frame is too long');
+  return { kind, missing };
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw new FrameError('a frame is not JSON');
+  }
 }

@@ -1,5 +1,6 @@
 /** Supervisor and client of the engine workers: the only package that knows their protocol. */
 export { engineBinary } from './binary.ts';
+export type { EngineConfig, Isolation } from './config.ts';
 export { type Engine, startEngine } from './engine.ts';
 export { EngineProtocolError, EngineUnavailable } from './errors.ts';
 export { type Frame, FrameError, readFrames } from './frames.ts';
@@ -22,7 +23,6 @@ export type {
   SessionTemplate,
   TypedValue,
 } from './generated/protocol.ts';
-export type { EngineConfig, Isolation } from './pool.ts';
 export type { Crash, RunningSession, SessionEvent } from './session-stream.ts';
 export { templateDigest } from './template.ts';
 export type { OperatorLog } from './worker.ts';

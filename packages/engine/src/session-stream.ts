@@ -1,7 +1,8 @@
 import type { Dispatcher } from 'undici';
 import { EngineProtocolError } from './errors.ts';
-import { readFrames } from './frames.ts';
+import { type Frame, FrameError, readFrames } from './frames.ts';
 import type { OpenSession, Outcome, Planned, ProtocolError, Sandbox, SessionTemplate } from './generated/protocol.ts';
+import type { Lease } from './isolation.ts';
 import { limits } from './limits.ts';
 import type { WorkerPool } from './pool.ts';
 import { templateBytes } from './template.ts';
@@ -39,68 +40,95 @@ export async function openSession(
   template: { readonly digest: string; readonly template: SessionTemplate },
   open: OpenSession,
 ): Promise<RunningSession> {
-  const worker = await pool.acquire(open.tenant);
-  const state: Watch = {
-    worker,
-    id: open.session,
-    sent: false,
-    cancelled: false,
-    killed: false,
-    ended: false,
-    timer: undefined,
-  };
-  return {
-    worker: worker.ready.pid,
-    sandbox: worker.ready.sandbox,
-    events: events(pool, state, template, open),
-    cancel: () => cancel(state),
-  };
+  const lease = await pool.lease(open.tenant);
+  const { ready } = lease.worker;
+  const watch = new Watch(lease, open.session);
+  const events = eventsOf(watch, template, open);
+  // A generator that was never pulled has nothing to close: its lease is given back all the same.
+  const stop = events.return.bind(events);
+  events.return = (value) => stop(value).finally(() => lease.release());
+  return { worker: ready.pid, sandbox: ready.sandbox, events, cancel: () => cancel(watch) };
 }
 
-interface Watch {
-  readonly worker: Worker;
+/** A session as seen from here. */
+class Watch {
+  readonly lease: Lease;
   readonly id: string;
   /** The worker was asked to open it. */
-  sent: boolean;
-  cancelled: boolean;
-  killed: boolean;
+  sent = false;
+  cancelled = false;
+  killed = false;
   /** Nothing of it is left in the worker. */
-  ended: boolean;
+  ended = false;
   timer: NodeJS.Timeout | undefined;
+  frames: AsyncGenerator<Frame, void, undefined> | undefined;
+  /** The worker is waited for, not the consumer. */
+  waiting = true;
+  /** Its last frame, when its consumer was waited for too long. */
+  drained: Promise<Frame | undefined> | undefined;
+
+  constructor(lease: Lease, id: string) {
+    this.lease = lease;
+    this.id = id;
+  }
+
+  get worker(): Worker {
+    return this.lease.worker;
+  }
 }
 
-async function* events(
-  pool: WorkerPool,
+async function* eventsOf(
   watch: Watch,
   template: { readonly digest: string; readonly template: SessionTemplate },
   open: OpenSession,
 ): AsyncGenerator<SessionEvent, void, undefined> {
-  killAfter(watch, watch.cancelled ? limits.cancelGraceMs : open.limits.deadlineMs + limits.deadlineGraceMs);
+  endAfter(watch, watch.cancelled ? limits.cancelGraceMs : open.limits.deadlineMs + limits.deadlineGraceMs);
   let body: Dispatcher.ResponseData['body'] | undefined;
   try {
     body = await post(watch, template, open);
-    for await (const frame of readFrames(body)) {
+    watch.frames = readFrames(body);
+    for (;;) {
+      const frame = await (watch.drained ?? nextFrame(watch));
+      if (frame === undefined) break;
       if (frame.kind === 'data') yield { kind: 'data', bytes: frame.bytes };
       else if (frame.kind === 'planned') yield { kind: 'planned', planned: frame.json as Planned };
       else {
-        const outcome = frame.json as Outcome;
-        // However long the outcome waits to be taken: the worker has done with it, and others' sessions run there.
-        end(watch);
-        // Unless a step of it that nothing can interrupt still runs: it ends with its worker, or would run for minutes.
-        if (outcome.residue.tasks > 0) watch.worker.kill();
-        yield { kind: 'outcome', outcome };
+        yield { kind: 'outcome', outcome: frame.json as Outcome };
         return;
       }
     }
-    yield { kind: 'crashed', crash: crashOf(watch) };
+    yield await crashed(watch);
   } catch (error) {
     if (error instanceof EngineProtocolError) throw error;
-    yield { kind: 'crashed', crash: crashOf(watch) };
+    if (error instanceof FrameError) watch.killed = true;
+    yield await crashed(watch);
   } finally {
     end(watch);
     // A consumer that stops pulling gives up its session: the worker sees the connection close.
     body?.destroy();
-    pool.release(watch.worker);
+    watch.lease.release();
+  }
+}
+
+async function nextFrame(watch: Watch): Promise<Frame | undefined> {
+  watch.waiting = true;
+  const next = await watch.frames?.next();
+  watch.waiting = false;
+  const frame = next?.value ?? undefined;
+  if (frame?.kind === 'outcome') {
+    // However long the outcome waits to be taken: the worker has done with it, and others' sessions run there.
+    end(watch);
+    // Unless a step of it that nothing can interrupt still runs: it ends with its worker, or would run for minutes.
+    if ((frame.json as Outcome).residue.tasks > 0) watch.worker.kill();
+  }
+  return frame;
+}
+
+/** Reads on without the consumer, who gets the outcome whenever it asks: what it did not take is lost. */
+async function drain(watch: Watch): Promise<Frame | undefined> {
+  for (;;) {
+    const frame = await nextFrame(watch);
+    if (frame === undefined || frame.kind === 'outcome') return frame;
   }
 }
 
@@ -109,8 +137,11 @@ function end(watch: Watch): void {
   clearTimeout(watch.timer);
 }
 
-function crashOf(watch: Watch): Crash {
-  return { cause: watch.killed ? 'killed' : 'died', cancelled: watch.cancelled };
+/** An answer without an outcome: the worker is gone, or cannot be trusted. When this is told, nobody is given it any more. */
+async function crashed({ worker, killed, cancelled }: Watch): Promise<SessionEvent> {
+  worker.kill();
+  await worker.exited;
+  return { kind: 'crashed', crash: { cause: killed ? 'killed' : 'died', cancelled } };
 }
 
 async function post(
@@ -153,7 +184,7 @@ async function protocolError(answer: Dispatcher.ResponseData): Promise<EnginePro
 function cancel(watch: Watch): void {
   if (watch.cancelled || watch.ended) return;
   watch.cancelled = true;
-  killAfter(watch, limits.cancelGraceMs);
+  endAfter(watch, limits.cancelGraceMs);
   if (watch.sent) askToCancel(watch);
 }
 
@@ -166,11 +197,21 @@ function askToCancel({ worker, id }: Watch): void {
   );
 }
 
-/** The CPU is quiet by then, or the worker is gone: it cannot be asked, since it may be busy in one long step. */
-function killAfter(watch: Watch, delayMs: number): void {
+/**
+ * The session is over by then. Where its consumer is waited for, that is found out; where its worker is, the worker is
+ * killed: it cannot be asked, since it may be busy in one long step.
+ */
+function endAfter(watch: Watch, delayMs: number): void {
   clearTimeout(watch.timer);
   watch.timer = setTimeout(() => {
-    watch.killed = true;
-    watch.worker.kill();
+    if (watch.waiting) {
+      watch.killed = true;
+      watch.worker.kill();
+      return;
+    }
+    endAfter(watch, limits.cancelGraceMs);
+    watch.drained = drain(watch);
+    // It is thrown to whoever takes it.
+    watch.drained.catch(() => undefined);
   }, delayMs);
 }

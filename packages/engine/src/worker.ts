@@ -15,8 +15,6 @@ export interface Worker {
   readonly templates: Set<string>;
   /** Resolves when the process is gone. */
   readonly exited: Promise<void>;
-  /** Sessions that run in it now. */
-  sessions: number;
   /** No further session: it is leaving, or it was killed. */
   closed: boolean;
   kill(): void;
@@ -37,7 +35,8 @@ export async function startWorker(binary: string, config: WorkerConfig, log: Ope
   const ready = await readyLine(child, exited);
   const http = new Pool('http://engine', {
     connect: { socketPath: config.socket },
-    connections: limits.connectionsMax,
+    // As many as there are sessions: one that waits for a connection could not be cancelled.
+    connections: null,
     pipelining: 1,
     bodyTimeout: 0,
     headersTimeout: 0,
@@ -47,7 +46,6 @@ export async function startWorker(binary: string, config: WorkerConfig, log: Ope
     http,
     templates: new Set(),
     exited,
-    sessions: 0,
     closed: false,
     kill: () => {
       worker.closed = true;
@@ -79,11 +77,13 @@ async function readyLine(child: ChildProcess, exited: Promise<void>): Promise<Wo
     once(lines, 'line', { signal: timeout }).then(([first]) => first as string),
     exited.then(() => undefined),
   ]).catch(() => undefined);
-  if (line === undefined) {
-    child.kill('SIGKILL');
-    throw new EngineUnavailable('a worker did not start');
+  try {
+    if (line !== undefined) return JSON.parse(line) as WorkerReady;
+  } catch {
+    // What is no worker of ours says something else.
   }
-  return JSON.parse(line) as WorkerReady;
+  child.kill('SIGKILL');
+  throw new EngineUnavailable('a worker did not start');
 }
 
 function operatorLine(line: string, worker: number): Parameters<OperatorLog>[0] {

@@ -39,8 +39,7 @@ export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serv
     },
     async () => {
       const failure = evidence.failure();
-      const workers = await engine.health().catch(() => []);
-      if (workers.length === 0) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
+      if (!(await engine.ready())) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
       if (failure !== null) throw new EvidenceUnavailable(failure);
       return { status: 'ready' };
     },
