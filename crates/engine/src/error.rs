@@ -8,17 +8,36 @@ use datafusion::common::{DataFusionError, SchemaError};
 
 /// An [`EngineError`] that can travel through DataFusion as an external error and come out as it went in.
 #[derive(Debug, Clone)]
-pub(crate) struct Fault(pub EngineError);
+pub(crate) struct Fault(pub EngineError, pub Option<Subject>);
+
+/// The word that a fault is about, as the statement has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Subject {
+    pub word: String,
+    /// Words that could have stood there.
+    pub known: Vec<String>,
+}
 
 impl Fault {
     pub(crate) fn new(code: EngineErrorCode, message: impl Into<String>) -> Self {
-        Self(EngineError {
+        let error = EngineError {
             code,
             message: message.into(),
             hint: None,
             position: None,
             detail: None,
-        })
+        };
+        Self(error, None)
+    }
+
+    /// Says which word it is about; it is looked for in the statement.
+    pub(crate) fn about(mut self, word: &str, known: &[&str]) -> Self {
+        let known = known.iter().map(ToString::to_string).collect();
+        self.1 = Some(Subject {
+            word: word.to_string(),
+            known,
+        });
+        self
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -112,7 +131,8 @@ pub(crate) fn column_unknown(name: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(
         EngineErrorCode::ColumnUnknown,
         format!("no column `{name}` in this session"),
-    );
+    )
+    .about(name, known);
     match nearest(name, known) {
         Some(word) => fault.hint(format!("did you mean `{word}`")),
         None if known.is_empty() => fault,
@@ -125,7 +145,8 @@ pub(crate) fn table_unknown(name: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(
         EngineErrorCode::TableUnknown,
         format!("no table or view `{name}` in this session"),
-    );
+    )
+    .about(name.rsplit('.').next().unwrap_or(name), known);
     match nearest(name, known) {
         Some(word) => fault.hint(format!("did you mean `{word}`")),
         None => fault.hint("ask the product what this session may see"),
@@ -137,7 +158,8 @@ pub(crate) fn function_unknown(name: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(
         EngineErrorCode::FunctionUnknown,
         format!("no function `{name}` in this session"),
-    );
+    )
+    .about(name, known);
     match nearest(name, known) {
         Some(word) => fault.hint(format!("did you mean `{word}`")),
         None => fault.hint("the product lists the functions that it allows"),
@@ -150,7 +172,35 @@ fn planning(text: &str) -> Fault {
         let name = rest.split('\'').next().unwrap_or_default();
         return function_unknown(name, &[]);
     }
-    Fault::new(EngineErrorCode::SqlInvalid, sentence(text))
+    if lower.starts_with("projections require unique expression names") {
+        let names: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+        let same = names.first().copied().unwrap_or_default();
+        return Fault::new(
+            EngineErrorCode::SqlInvalid,
+            format!("two columns of a result are named `{same}`"),
+        )
+        .hint("give one of them another name: `... AS name`");
+    }
+    arguments(text).unwrap_or_else(|| Fault::new(EngineErrorCode::SqlInvalid, sentence(text)))
+}
+
+/// A function that is called with other arguments than it takes. DataFusion tells of every form that it tried.
+fn arguments(text: &str) -> Option<Fault> {
+    let (_, told) = text.split_once("No function matches the given name and argument types '")?;
+    let (call, forms) = told.split_once('\'')?;
+    let name = call.split('(').next().unwrap_or_default();
+    let forms: Vec<&str> = forms
+        .split_once("Candidate functions:")?
+        .1
+        .lines()
+        .map(str::trim)
+        .collect();
+    let forms: Vec<&str> = forms.into_iter().filter(|form| !form.is_empty()).collect();
+    let fault = Fault::new(
+        EngineErrorCode::SqlInvalid,
+        format!("`{name}` does not take these: `{call}`"),
+    );
+    Some(fault.hint(format!("it takes: {}", listed(&forms))).about(name, &[]))
 }
 
 /// An error of a statement that runs, or of planning that could have opened a source: its text may hold any value, so
@@ -264,20 +314,27 @@ pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance.
+/// Edits between two words: letters that are put in, left out, changed, or changed places with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
+    let mut older: Vec<usize> = vec![];
     let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut before = None;
     for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, up) in b.iter().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(x != *y)).min(left + 1).min(up + 1);
-            diagonal = *up;
-            next.push(left);
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX / 2);
+            let mut least = (at(&row, j) + usize::from(x != *y))
+                .min(at(&next, j) + 1)
+                .min(at(&row, j + 1) + 1);
+            let crossed = j > 0 && before == Some(*y) && b.get(j - 1) == Some(&x);
+            if crossed {
+                least = least.min(at(&older, j - 1) + 1);
+            }
+            next.push(least);
         }
-        row = next;
+        before = Some(x);
+        older = std::mem::replace(&mut row, next);
     }
     row.last().copied().unwrap_or_default()
 }

@@ -74,6 +74,21 @@ impl FunctionSet {
         set
     }
 
+    /// Whether a function answers to the name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.scalar.contains_key(name) || self.aggregate.contains_key(name) || self.window.contains_key(name)
+    }
+
+    /// Every name that a function answers to.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let names = self
+            .scalar
+            .keys()
+            .chain(self.aggregate.keys())
+            .chain(self.window.keys());
+        names.map(String::as_str).collect()
+    }
+
     /// Canonical names of all functions here.
     pub(crate) fn canonical_names(&self) -> Vec<String> {
         let scalar = self.scalar.values().map(|function| function.name().to_string());

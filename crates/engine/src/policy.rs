@@ -42,6 +42,7 @@ impl Bindings<'_> {
                 format!("policy `{policy}` needs claim `{claim}`, {reason}"),
             )
             .hint("ask who issues your credential for this claim")
+            .about(claim, &self.declared.keys().map(String::as_str).collect::<Vec<_>>())
         };
         let name = parameter
             .strip_prefix("claims.")

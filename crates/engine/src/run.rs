@@ -18,6 +18,7 @@ use crate::Frame;
 use crate::encode::{EncodeError, Encoder, Sizes, Written};
 use crate::error::{Fault, binding, running};
 use crate::gate::physical;
+use crate::gate::place::placed;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
 use crate::governed::SessionTables;
@@ -53,7 +54,9 @@ pub(crate) struct Run {
 impl Run {
     /// The statement's whole life but its end.
     pub(crate) async fn statement(&self) -> Result<(), Fault> {
-        let (bound, contents) = self.bind()?;
+        let (bound, contents) = self
+            .bind()
+            .map_err(|fault| placed(fault, &self.scope.open.statement.sql))?;
         let analyzed = self.analyze(&bound)?;
         let schema = Arc::clone(analyzed.schema());
         let optimized = self.optimize(analyzed, contents.nodes)?;
@@ -217,7 +220,9 @@ fn parameters(admitted: &Admitted, scope: &Scope) -> Result<Vec<ScalarValue>, Fa
     }
     let value = |name: &String| {
         let value = given.get(name).ok_or_else(|| {
-            invalid(format!("parameter `{name}` is missing")).hint("give it a value and send the statement again")
+            invalid(format!("parameter `{name}` is missing"))
+                .hint("give it a value and send the statement again")
+                .about(name, &[])
         })?;
         types::scalar_of(value).map_err(|error| invalid(format!("parameter `{name}`: {error}")))
     };

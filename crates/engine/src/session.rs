@@ -179,7 +179,7 @@ fn blamed(fault: Fault, resources: &Resources) -> Fault {
 }
 
 /// The engine's words quote values, of any length.
-fn fitting(Fault(mut error): Fault) -> EngineError {
+fn fitting(Fault(mut error, _): Fault) -> EngineError {
     let mut room = Room::new();
     error.message = room.fit(error.message);
     error.detail = error.detail.map(|detail| room.fit(detail));

@@ -95,25 +95,44 @@ pub(crate) fn entries() -> Vec<SettingEntry> {
 /// Options with exactly these values. Every key must be a setting, and one that is not settable must have Ambit's value:
 /// the control plane has checked this, the engine does not rely on it.
 pub(crate) fn options(values: &BTreeMap<String, String>) -> Result<ConfigOptions> {
+    let (options, mut refused) = accepted(values)?;
+    match refused.pop_first() {
+        Some((_, error)) => Err(error),
+        None => Ok(options),
+    }
+}
+
+/// Options with those of the values that are values of their settings, and what is wrong with the others.
+pub(crate) fn accepted(
+    values: &BTreeMap<String, String>,
+) -> Result<(ConfigOptions, BTreeMap<String, DataFusionError>)> {
     let known: BTreeMap<String, SettingEntry> = entries().into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let mut options = ConfigOptions::new();
     for (key, value) in AMBIT_VALUES {
         options.set(key, value)?;
     }
+    let mut refused = BTreeMap::new();
     for (key, value) in values {
-        let entry = known
-            .get(key)
-            .ok_or_else(|| DataFusionError::Configuration(format!("unknown setting `{key}`")))?;
-        let fixed = entry.ambit.as_deref().unwrap_or(&entry.default);
-        if !entry.settable && value != fixed {
-            return Err(DataFusionError::Configuration(format!(
-                "setting `{key}` is fixed to `{fixed}`"
-            )));
-        }
-        // An empty value is "none" in DataFusion's own listing, and cannot be set.
-        if !key.starts_with(RUNTIME_PREFIX) && !value.is_empty() {
-            options.set(key, value)?;
+        if let Err(error) = set(&mut options, &known, key, value) {
+            refused.insert(key.clone(), error);
         }
     }
-    Ok(options)
+    Ok((options, refused))
+}
+
+fn set(options: &mut ConfigOptions, known: &BTreeMap<String, SettingEntry>, key: &str, value: &str) -> Result<()> {
+    let entry = known
+        .get(key)
+        .ok_or_else(|| DataFusionError::Configuration(format!("unknown setting `{key}`")))?;
+    let fixed = entry.ambit.as_deref().unwrap_or(&entry.default);
+    if !entry.settable && value != fixed {
+        return Err(DataFusionError::Configuration(format!(
+            "setting `{key}` is fixed to `{fixed}`"
+        )));
+    }
+    // An empty value is "none" in DataFusion's own listing, and cannot be set.
+    if key.starts_with(RUNTIME_PREFIX) || value.is_empty() {
+        return Ok(());
+    }
+    options.set(key, value)
 }

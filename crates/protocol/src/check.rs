@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::session::TypedValue;
 use crate::template::{Column, View};
 
 /// A contract's SQL, whole. Nothing is opened: tables are empty ones of the declared schema.
@@ -23,6 +24,8 @@ pub struct CheckRequest {
     pub claims: BTreeMap<String, String>,
     /// What is checked beside the views.
     pub items: Vec<CheckItem>,
+    /// Values that must be of their types, by an id.
+    pub values: BTreeMap<String, TypedValue>,
 }
 
 /// One piece of SQL.
@@ -63,16 +66,17 @@ pub enum CheckScope {
     },
 }
 
-/// The results: a view's under `view:NAME`, an item's under its id.
+/// The results: a view's under `view:NAME`, an item's and a value's under its id, and under `setting:KEY` that of a setting
+/// whose value is none. SQL over a view that does not plan has a result without a problem: the view's is enough.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckReport {
-    /// A result for every view and item.
+    /// A result for every view, item and value.
     pub results: BTreeMap<String, CheckResult>,
 }
 
 /// One result.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckResult {
     /// Why it does not plan. `None`: it does.
@@ -122,6 +126,8 @@ pub struct CheckProblem {
     pub hint: Option<String>,
     /// Line in the SQL, from 1, where known.
     pub line: Option<u64>,
-    /// Column in the SQL, from 1, where known.
+    /// Column in the SQL, from 1, in characters, where known.
     pub column: Option<u64>,
+    /// The declared parameter that it is about, if that is not in the SQL.
+    pub parameter: Option<String>,
 }

@@ -9,8 +9,10 @@ import {
   maskedColumns,
 } from './draft.ts';
 import type { Document, Path } from './document.ts';
+import { isType } from './column-type.ts';
 import type { Problem } from './problem.ts';
 import type { Contract, Environment } from './schema.ts';
+import { isScalar, isTextForNumber } from './types.ts';
 
 /** What the engine checks. Structurally the engine protocol's `CheckRequest`. */
 export interface CheckRequest {
@@ -20,6 +22,7 @@ export interface CheckRequest {
   settings: Record<string, string>;
   claims: Record<string, string>;
   items: { id: string; scope: CheckScope; sql: string }[];
+  values: Record<string, { type: string; value: string | number | boolean }>;
 }
 
 type CheckScope =
@@ -38,6 +41,7 @@ interface CheckResult {
     readonly hint: string | null;
     readonly line: number | null;
     readonly column: number | null;
+    readonly parameter: string | null;
   } | null;
   readonly columns: readonly { readonly name: string; readonly type: string; readonly nullable: boolean }[];
   readonly reads: readonly { readonly table: string; readonly columns: readonly string[] }[];
@@ -51,6 +55,7 @@ export interface Prepared {
   readonly document: Document<Contract>;
   readonly contract: Contract;
   readonly environment: Environment;
+  readonly environmentProblem: Document<Environment>['problem'];
   readonly engineVersion: string;
   readonly settings: Readonly<Record<string, BoundarySetting>>;
   readonly limits: BoundaryLimits;
@@ -75,6 +80,7 @@ export function prepare(
     document,
     contract,
     environment: environment.value,
+    environmentProblem: environment.problem,
     engineVersion: facts.engineVersion,
     settings,
     limits: effectiveLimits(contract.limits, environment.value.limits),
@@ -88,20 +94,7 @@ function requestFor(
   functions: readonly string[],
   settings: Readonly<Record<string, BoundarySetting>>,
 ): CheckRequest {
-  const { tables, views = {}, claims = {}, policies = {}, queries = {} } = contract;
-  const items: CheckRequest['items'] = [];
-  for (const [id, { table, where }] of Object.entries(policies.rows ?? {})) {
-    if (table in tables) items.push({ id: `row:${id}`, scope: { kind: 'rowFilter', table }, sql: where });
-  }
-  for (const [id, mask] of Object.entries(policies.masks ?? {})) {
-    for (const { table, column } of maskedColumns(contract, mask)) {
-      items.push({ id: `mask:${id}:${table}.${column}`, scope: { kind: 'mask', table, column }, sql: mask.with });
-    }
-  }
-  for (const [id, { sql, parameters = {} }] of Object.entries(queries)) {
-    const types = Object.fromEntries(Object.entries(parameters).map(([name, { type }]) => [name, type]));
-    items.push({ id: `query:${id}`, scope: { kind: 'query', parameters: types }, sql });
-  }
+  const { tables, views = {}, claims = {} } = contract;
   const columnsOf = (columns: Contract['tables'][string]['columns']) =>
     Object.entries(columns).map(([name, { type, nullable = true }]) => ({ name, type, nullable }));
   return {
@@ -110,22 +103,76 @@ function requestFor(
     functions: [...functions],
     settings: Object.fromEntries(Object.entries(settings).map(([key, { value }]) => [key, value])),
     claims: Object.fromEntries(Object.entries(claims).map(([name, { type }]) => [name, type])),
-    items,
+    items: [...policyItems(contract), ...queryItems(contract)],
+    values: valuesOf(contract),
   };
 }
 
-/** The engine's findings as problems of the file. */
-export function reportProblems(prepared: Prepared, report: CheckReport): readonly Problem[] {
-  return Object.entries(report.results).flatMap(([id, { problem }]) => {
-    if (problem === null) return [];
-    const { path, what } = placeOfItem(id);
-    return [
-      prepared.document.sqlProblem(path, `${what}: ${problem.message}`, problem.hint, problem.line, problem.column),
-    ];
+/** Policies whose tables, columns and claims are right: the others have a problem already. */
+function policyItems(contract: Contract): CheckRequest['items'] {
+  const { tables, claims = {}, policies = {} } = contract;
+  const untyped = Object.keys(claims).filter((name) => !isScalar(claims[name]?.type ?? ''));
+  const typed = (sql: string): boolean => !untyped.some((name) => sql.includes(`$claims.${name}`));
+  const items: CheckRequest['items'] = [];
+  for (const [id, { table, where }] of Object.entries(policies.rows ?? {})) {
+    if (Object.hasOwn(tables, table) && typed(where)) {
+      items.push({ id: `row:${id}`, scope: { kind: 'rowFilter', table }, sql: where });
+    }
+  }
+  for (const [id, mask] of Object.entries(policies.masks ?? {})) {
+    for (const { table, column } of maskedColumns(contract, mask)) {
+      if (!typed(mask.with) || !isType(tables[table]?.columns[column]?.type ?? '')) continue;
+      items.push({ id: `mask:${id}:${table}.${column}`, scope: { kind: 'mask', table, column }, sql: mask.with });
+    }
+  }
+  return items;
+}
+
+/** Queries whose parameters have types. */
+function queryItems({ queries = {} }: Contract): CheckRequest['items'] {
+  return Object.entries(queries).flatMap(([id, { sql, parameters = {} }]) => {
+    const types = Object.fromEntries(Object.entries(parameters).map(([name, { type }]) => [name, type]));
+    if (!Object.values(types).every(isScalar)) return [];
+    return [{ id: `query:${id}`, scope: { kind: 'query' as const, parameters: types }, sql }];
   });
 }
 
-function placeOfItem(id: string): { readonly path: Path; readonly what: string } {
+/** Values that the contract itself gives: they must be of their types as a consumer's must. */
+function valuesOf({ claims = {}, anonymous, queries = {} }: Contract): CheckRequest['values'] {
+  const values: CheckRequest['values'] = {};
+  for (const [name, value] of Object.entries(anonymous?.claims ?? {})) {
+    const type = claims[name]?.type ?? '';
+    if (isScalar(type)) values[`anonymous:${name}`] = { type, value: exactValue(value) };
+  }
+  for (const [query, { parameters = {} }] of Object.entries(queries)) {
+    for (const [name, { type, default: value }] of Object.entries(parameters)) {
+      if (value !== undefined && isScalar(type) && !isTextForNumber(type, value))
+        values[`default:${query}:${name}`] = { type, value: exactValue(value) };
+    }
+  }
+  return values;
+}
+
+/** The engine's findings as problems of the file, or of the environment's. */
+export function reportProblems(prepared: Prepared, report: CheckReport): readonly Problem[] {
+  return Object.entries(report.results).flatMap(([id, { problem }]) => {
+    if (problem === null) return [];
+    const { message, hint, line, column, parameter } = problem;
+    const { path, what } = placeOfItem(id);
+    const { document } = prepared;
+    if (parameter !== null) {
+      return [document.problem([...path.slice(0, -1), 'parameters', parameter], `${what}: ${message}`, hint, 'key')];
+    }
+    if (what === null) {
+      const inEnvironment = path[0] === 'settings' && prepared.settings[String(path[1])]?.origin === 'environment';
+      return [inEnvironment ? prepared.environmentProblem(path, message, hint) : document.problem(path, message, hint)];
+    }
+    return [document.sqlProblem(path, `${what}: ${message}`, hint, line, column)];
+  });
+}
+
+/** Where it stands, and what it is if it is SQL. */
+function placeOfItem(id: string): { readonly path: Path; readonly what: string | null } {
   const [kind = '', name = '', column = ''] = id.split(':');
   switch (kind) {
     case 'view':
@@ -134,6 +181,12 @@ function placeOfItem(id: string): { readonly path: Path; readonly what: string }
       return { path: ['policies', 'rows', name, 'where'], what: `row filter \`${name}\`` };
     case 'mask':
       return { path: ['policies', 'masks', name, 'with'], what: `mask \`${name}\` on \`${column}\`` };
+    case 'setting':
+      return { path: ['settings', name], what: null };
+    case 'anonymous':
+      return { path: ['anonymous', 'claims', name], what: null };
+    case 'default':
+      return { path: ['queries', name, 'parameters', column, 'default'], what: null };
     default:
       return { path: ['queries', name, 'sql'], what: `query \`${name}\`` };
   }

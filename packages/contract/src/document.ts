@@ -1,7 +1,9 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import type { TSchema } from 'typebox';
-import { isMap, isScalar, LineCounter, type Node, parseDocument, type Pair, type Scalar } from 'yaml';
-import { nearest, type Problem } from './problem.ts';
+import { isMap, isScalar, type Node, parseDocument, type Pair, type Scalar } from 'yaml';
+import { inOrder, nearest, offsetOf, placeOf, type Problem } from './problem.ts';
+import { offsetInFile } from './scalar-place.ts';
+import { brokenAliases, yamlProblem } from './yaml-problem.ts';
 
 /** A path into a YAML document. */
 export type Path = readonly (string | number)[];
@@ -9,8 +11,9 @@ export type Path = readonly (string | number)[];
 /** A YAML file that was read, and where everything in it stands. */
 export interface Document<T> {
   readonly file: string;
-  /** Null: it is not what its schema says, see `problems`. */
+  /** Null: it is not what its schema says. Keys that nobody knows are left out. */
   readonly value: T | null;
+  /** What is wrong with it, though there be a value. */
   readonly problems: readonly Problem[];
   /** A problem at a value, or at its key. */
   problem(path: Path, message: string, hint?: string | null, at?: 'key' | 'value'): Problem;
@@ -22,21 +25,17 @@ const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
 
 /** Reads a YAML text against a schema. All problems at once. */
 export function readDocument<T>(text: string, file: string, schema: TSchema): Document<T> {
-  const counter = new LineCounter();
-  const yaml = parseDocument(text, { lineCounter: counter, uniqueKeys: true, stringKeys: true, prettyErrors: false });
-  const place = (offset: number) => {
-    const { line, col } = counter.linePos(offset);
-    return { line: Math.max(1, line), column: Math.max(1, col) };
-  };
+  const yaml = parseDocument(text, { uniqueKeys: true, stringKeys: true, prettyErrors: false });
+  const place = (offset: number) => placeOf(text, offset);
   const node = (path: Path): Node | undefined => yaml.getIn(path, true) as Node | undefined;
-  const offsetOf = (path: Path, at: 'key' | 'value'): number => {
-    if (at === 'key' && path.length > 0) {
-      const parent = path.length === 1 ? yaml.contents : node(path.slice(0, -1));
-      const pair = isMap(parent)
-        ? (parent.items as Pair<Scalar>[]).find(({ key }) => key.value === path.at(-1))
-        : undefined;
-      if (pair?.key.range) return pair.key.range[0];
-    }
+  const keyOffset = (path: Path): number => {
+    const parent = path.length === 1 ? yaml.contents : node(path.slice(0, -1));
+    const pair = isMap(parent)
+      ? (parent.items as Pair<Scalar>[]).find(({ key }) => key.value === path.at(-1))
+      : undefined;
+    return pair?.key.range?.[0] ?? valueOffset(path);
+  };
+  const valueOffset = (path: Path): number => {
     for (let length = path.length; length >= 0; length -= 1) {
       const found = length === 0 ? (yaml.contents as Node | null) : node(path.slice(0, length));
       if (found?.range) return found.range[0];
@@ -47,43 +46,52 @@ export function readDocument<T>(text: string, file: string, schema: TSchema): Do
     file,
     value: null,
     problems: [],
-    problem: (path, message, hint = null, at = 'value') => ({ file, ...place(offsetOf(path, at)), message, hint }),
+    problem: (path, message, hint = null, at = 'value') => ({
+      file,
+      ...place(at === 'key' && path.length > 0 ? keyOffset(path) : valueOffset(path)),
+      message,
+      hint,
+    }),
     sqlProblem: (path, message, hint, line, column) => {
-      const start = place(offsetOf(path, 'value'));
       const scalar = node(path);
-      const inside = isScalar(scalar) ? sqlPlace(text, scalar, start, line ?? 1, column ?? 1) : start;
-      return { file, ...inside, message, hint };
+      if (line === null || !isScalar(scalar)) return { file, ...place(valueOffset(path)), message, hint };
+      const inside = offsetOf(String(scalar.value), line, column ?? 1);
+      return { file, ...place(offsetInFile(text, scalar, inside)), message, hint };
     },
   };
-  const broken = yaml.errors.map((error) => ({
-    file,
-    ...place(error.pos[0]),
-    message: lowered(error.message),
-    hint: null,
-  }));
-  if (broken.length > 0) return { ...document, problems: broken };
+  const broken = [...yaml.errors.map(yamlProblem), ...brokenAliases(yaml)];
+  if (broken.length > 0) {
+    return { ...document, problems: broken.map(({ at, ...said }) => ({ file, ...place(at), ...said })) };
+  }
   let value: unknown;
   try {
     // A few aliases are fine; a bomb of them is not.
     value = yaml.toJS({ maxAliasCount: 20 });
-  } catch (error) {
-    return { ...document, problems: [document.problem([], lowered((error as Error).message))] };
+  } catch {
+    return {
+      ...document,
+      problems: [document.problem([], 'there are too many aliases', 'write out what they stand for')],
+    };
   }
-  const check = ajv.compile(schema);
-  if (check(value)) return { ...document, value: value as T };
-  return { ...document, problems: explain(document, check.errors ?? [], value) };
+  const check = ajv.compile<T>(schema);
+  if (check(value)) return { ...document, value };
+  const errors = check.errors ?? [];
+  const problems = explain(document, errors, value);
+  // With a key that nobody knows the rest can still be looked at.
+  if (errors.every(isUnknownKey)) leaveOut(value, errors);
+  return { ...document, problems, value: check(value) ? value : null };
 }
 
-/** Where a place of a SQL text is in the file. Exact for `|` blocks and for texts of one line. */
-function sqlPlace(text: string, scalar: Scalar, start: { line: number; column: number }, line: number, column: number) {
-  if (scalar.type === 'BLOCK_LITERAL' || scalar.type === 'BLOCK_FOLDED') {
-    const lines = text.split('\n');
-    const first = lines.slice(start.line).find((candidate) => candidate.trim() !== '') ?? '';
-    const indent = first.length - first.trimStart().length;
-    return { line: start.line + line, column: indent + column };
+function isUnknownKey({ keyword, parentSchema }: ErrorObject): boolean {
+  return keyword === 'additionalProperties' && (parentSchema as { properties?: object }).properties !== undefined;
+}
+
+function leaveOut(value: unknown, errors: readonly ErrorObject[]): void {
+  for (const { instancePath, params } of errors) {
+    let at = value as Record<string | number, unknown>;
+    for (const step of pathOf(instancePath, value)) at = at[step] as Record<string | number, unknown>;
+    delete at[String(params['additionalProperty'])];
   }
-  if (line !== 1) return start;
-  return { line: start.line, column: start.column + column - 1 + (scalar.type === 'PLAIN' ? 0 : 1) };
 }
 
 function explain(document: Document<unknown>, errors: readonly ErrorObject[], value: unknown): readonly Problem[] {
@@ -121,13 +129,30 @@ function explain(document: Document<unknown>, errors: readonly ErrorObject[], va
       case 'pattern':
         return document.problem(path, `\`${String(error.data)}\` is not of the form that stands here`, describe(error));
       case 'type':
-        return document.problem(path, `expected ${String(error.params['type'])}`, describe(error));
+        return document.problem(
+          path,
+          `expected ${KINDS[String(error.params['type'])] ?? 'something else'}`,
+          describe(error),
+        );
+      case 'minimum':
+        return document.problem(path, `expected ${String(error.params['limit'])} or more`, describe(error));
+      case 'maximum':
+        return document.problem(path, `expected ${String(error.params['limit'])} or less`, describe(error));
       default:
         return document.problem(path, error.message ?? 'not valid', describe(error));
     }
   });
   return choices(document, errors, value, problems);
 }
+
+const KINDS: Readonly<Record<string, string>> = {
+  object: 'a map',
+  array: 'a list',
+  string: 'text',
+  number: 'a number',
+  integer: 'a whole number',
+  boolean: 'true or false',
+};
 
 /** A value that is none of a list of words gets one problem with the nearest, not one for each word. */
 function choices(
@@ -151,7 +176,7 @@ function choices(
     const hint = word === null ? (words.length > 0 ? `one of: ${words.join(', ')}` : null) : `did you mean \`${word}\``;
     return document.problem(path, `\`${String(union.data)}\` cannot stand here`, hint);
   });
-  return [...kept, ...merged].toSorted((a, b) => a.line - b.line || a.column - b.column);
+  return inOrder([...kept, ...merged]);
 }
 
 function describe(error: ErrorObject, property?: string): string | null {
@@ -172,9 +197,4 @@ function pathOf(pointer: string, value: unknown): (string | number)[] {
       at = (at as Record<string | number, unknown> | undefined)?.[step];
       return step;
     });
-}
-
-function lowered(message: string): string {
-  const line = message.split('\n')[0]?.trim().replace(/\.$/, '') ?? '';
-  return line.charAt(0).toLowerCase() + line.slice(1);
 }

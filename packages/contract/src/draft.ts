@@ -1,8 +1,8 @@
 import type { BoundaryLimits, BoundarySetting } from './boundary.ts';
-import { isType } from './column-type.ts';
 import type { Document, Path } from './document.ts';
 import { nearest, type Problem } from './problem.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
+import { checkTypes } from './types.ts';
 import { durationMs, sizeBytes } from './units.ts';
 
 /** What the engine is: the part of its catalog that contracts name. Structurally the engine protocol's `EngineCatalog`. */
@@ -51,77 +51,7 @@ export function checkContract(draft: Draft): void {
   checkTypes(draft);
   checkTables(draft);
   checkPolicies(draft);
-  checkViews(draft);
   checkRest(draft);
-}
-
-function checkTypes(draft: Draft): void {
-  const { tables, claims = {}, queries = {} } = draft.contract;
-  const type = (path: Path, text: string, scalar: boolean): void => {
-    const nested = text.startsWith('list') || text.startsWith('struct');
-    if (!isType(text) || (scalar && nested)) {
-      draft.say(path, `\`${text}\` is not a type`, nearestType(text));
-    }
-  };
-  for (const [table, { columns }] of Object.entries(tables)) {
-    for (const [column, declared] of Object.entries(columns))
-      type(['tables', table, 'columns', column, 'type'], declared.type, false);
-  }
-  for (const [claim, declared] of Object.entries(claims)) type(['claims', claim, 'type'], declared.type, true);
-  for (const [query, { parameters = {} }] of Object.entries(queries)) {
-    for (const [name, declared] of Object.entries(parameters)) {
-      type(['queries', query, 'parameters', name, 'type'], declared.type, true);
-      checkBounds(draft, ['queries', query, 'parameters', name], declared);
-    }
-  }
-}
-
-interface Parameter {
-  readonly type: string;
-  readonly default?: string | number | boolean | undefined;
-  readonly minimum?: number | undefined;
-  readonly maximum?: number | undefined;
-}
-
-function checkBounds(draft: Draft, path: Path, parameter: Parameter): void {
-  const { type, default: fallback, minimum, maximum } = parameter;
-  const bound = minimum === undefined ? 'maximum' : 'minimum';
-  if (minimum === undefined && maximum === undefined) return;
-  if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type)) {
-    const whole = 'tinyint, smallint, int and bigint have them';
-    draft.say([...path, bound], `a parameter of type \`${type}\` has no bounds`, whole);
-    return;
-  }
-  if (minimum !== undefined && maximum !== undefined && minimum > maximum) {
-    draft.say([...path, 'maximum'], `no value lies between ${minimum} and ${maximum}`, 'the maximum comes second');
-  }
-  const within = Number(fallback ?? minimum ?? maximum);
-  if (within < (minimum ?? within) || within > (maximum ?? within)) {
-    draft.say([...path, 'default'], `the default ${fallback} is not within the bounds`, null);
-  }
-}
-
-const TYPE_WORDS = [
-  'boolean',
-  'tinyint',
-  'smallint',
-  'int',
-  'bigint',
-  'real',
-  'double',
-  'string',
-  'binary',
-  'date',
-  'time',
-  'timestamp',
-  'timestamptz',
-];
-
-function nearestType(text: string): string {
-  const word = nearest(text, TYPE_WORDS);
-  return word === null
-    ? `types: ${TYPE_WORDS.join(', ')}, decimal(P, S), list<T>, struct<name: T>`
-    : `did you mean \`${word}\``;
 }
 
 function checkTables(draft: Draft): void {
@@ -130,7 +60,7 @@ function checkTables(draft: Draft): void {
     draft.known(['catalogs', name, 'store'], 'store', store, Object.keys(stores));
   }
   for (const [name, { root }] of Object.entries(stores)) {
-    if (root === undefined && draft.environment.stores?.[name] === undefined) {
+    if (root === undefined && !Object.hasOwn(draft.environment.stores ?? {}, name)) {
       draft.say(['stores', name], `store \`${name}\` has no root`, 'give it one here, or bind it in the environment');
     }
   }
@@ -143,7 +73,7 @@ function checkTables(draft: Draft): void {
         `path \`${path}\` ${reason}`,
         'a path is relative to its store, and stays in it',
       );
-    if (name in views) draft.say(['views', name], `\`${name}\` is both a table and a view`, null, 'key');
+    if (Object.hasOwn(views, name)) draft.say(['views', name], `\`${name}\` is both a table and a view`, null, 'key');
   }
 }
 
@@ -232,33 +162,6 @@ function checkMask(
     mask.column as string,
     Object.keys(tables[mask.table as string]?.columns ?? {}),
   );
-}
-
-/** A view that names itself, directly or through others. The engine would only find it for views that plan. */
-function checkViews(draft: Draft): void {
-  const views = draft.contract.views ?? {};
-  const names = Object.keys(views);
-  const direct = (name: string): readonly string[] => {
-    const words = new Set((views[name]?.sql ?? '').toLowerCase().match(/[a-z_][a-z0-9_]*/g) ?? []);
-    return names.filter((other) => words.has(other));
-  };
-  for (const name of names) {
-    const seen = new Set<string>();
-    const visit = (at: string): void => {
-      for (const next of direct(at)) {
-        if (seen.has(next)) continue;
-        seen.add(next);
-        visit(next);
-      }
-    };
-    visit(name);
-    if (seen.has(name))
-      draft.say(
-        ['views', name, 'sql'],
-        `view \`${name}\` names itself`,
-        'views may build on views, but not in a circle',
-      );
-  }
 }
 
 const SCOPES = ['request', 'conversation', 'purpose', 'product', 'tenant'];

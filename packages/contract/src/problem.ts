@@ -18,11 +18,26 @@ export function formatProblem(problem: Problem): string {
   return problem.hint === null ? place : `${place}\n  hint: ${problem.hint}`;
 }
 
-/** Line and column of an offset, both from 1. */
+/** Line and column of an offset in UTF-16 units; both from 1, the column in characters. */
 export function placeOf(text: string, offset: number): { readonly line: number; readonly column: number } {
   const before = text.slice(0, offset);
   const line = before.split('\n').length;
-  return { line, column: offset - before.lastIndexOf('\n') };
+  return { line, column: Array.from(before.slice(before.lastIndexOf('\n') + 1)).length + 1 };
+}
+
+/** Offset in UTF-16 units of a line and a column of a text. The end, if there is none such. */
+export function offsetOf(text: string, line: number, column: number): number {
+  const lines = text.split('\n');
+  const before = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
+  const inLine = Array.from(lines[line - 1] ?? '')
+    .slice(0, column - 1)
+    .join('').length;
+  return Math.min(text.length, before + inLine);
+}
+
+/** Problems as somebody reads a file. */
+export function inOrder(problems: readonly Problem[]): readonly Problem[] {
+  return problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** The known word that is closest to `word`, if it is close enough to be a slip. */
@@ -40,15 +55,19 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   return best;
 }
 
-/** Levenshtein distance. */
+/** Edits between two words: letters that are put in, left out, changed, or changed places with their neighbour. */
 function distance(a: string, b: string): number {
+  let older: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 0; i < a.length; i += 1) {
     const next = [i + 1];
     for (let j = 0; j < b.length; j += 1) {
       const swap = (row[j] as number) + (a[i] === b[j] ? 0 : 1);
-      next.push(Math.min(swap, (next[j] as number) + 1, (row[j + 1] as number) + 1));
+      const crossed = i > 0 && j > 0 && a[i] === b[j - 1] && a[i - 1] === b[j];
+      const cross = crossed ? (older[j - 1] as number) + 1 : swap;
+      next.push(Math.min(swap, cross, (next[j] as number) + 1, (row[j + 1] as number) + 1));
     }
+    older = row;
     row = next;
   }
   return row[b.length] as number;

@@ -18,6 +18,10 @@ const map = <T extends TSchema>(pattern: string, value: T, description: string) 
   Type.Record(Type.String({ pattern }), value, { description, additionalProperties: false });
 
 const ClaimValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
+const ScalarType = Type.String({
+  description:
+    'boolean, tinyint, smallint, int, bigint, real, double, decimal(P, S), string, binary, date, time, timestamp, timestamptz',
+});
 const Duration = (description: string) =>
   Type.String({ pattern: DURATION_PATTERN, description: `${description}: 500ms, 30s, 5m` });
 const Size = (description: string) =>
@@ -70,9 +74,11 @@ const Column = Type.Object(
 
 const Parameter = Type.Object(
   {
-    type: Type.String({ description: 'A scalar type' }),
+    type: ScalarType,
     description: opt(text('What it means')),
-    default: opt(ClaimValue),
+    default: opt(
+      Type.Union([Type.String(), Type.Number(), Type.Boolean()], { description: 'What it is when it is not given' }),
+    ),
     minimum: opt(Type.Integer({ description: 'The least that a whole number may be' })),
     maximum: opt(Type.Integer({ description: 'The most that a whole number may be' })),
   },
@@ -81,8 +87,8 @@ const Parameter = Type.Object(
 
 export const Contract = Type.Object(
   {
-    apiVersion: Type.Literal('ambit/v1'),
-    kind: Type.Literal('DataProduct'),
+    apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
+    kind: Type.Literal('DataProduct', { description: 'What the file declares' }),
     name: Type.String({ pattern: SQL_NAME, description: 'Name of the product, in URLs and SQL' }),
     version: Type.String({
       pattern: '^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)$',
@@ -95,23 +101,31 @@ export const Contract = Type.Object(
         team: text('Who answers for it'),
         reviewers: opt(Type.Array(text('Public key or key id'), { description: 'Who may approve changes' })),
       },
-      strict,
+      { ...strict, description: 'Who answers for the product' },
     ),
     purposes: map(NAME, text('What the purpose covers'), 'Why a subject may ask. A session has exactly one'),
     claims: opt(
       map(
         SQL_NAME,
-        Type.Object({ type: Type.String(), description: opt(text('What it means')) }, strict),
+        Type.Object({ type: ScalarType, description: opt(text('What it means')) }, strict),
         'Claims that policies may name as $claims.NAME',
       ),
     ),
     anonymous: opt(
       Type.Object(
-        { purposes: Type.Array(Type.String(), { minItems: 1 }), claims: opt(Type.Record(Type.String(), ClaimValue)) },
+        {
+          purposes: Type.Array(Type.String(), { minItems: 1, description: 'Purposes that they may name' }),
+          claims: opt(Type.Record(Type.String(), ClaimValue, { description: 'Claims that they have' })),
+        },
         { ...strict, description: 'Admits requests without a credential, for these purposes' },
       ),
     ),
-    session: opt(Type.Object({ scope: opt(Scope), maxScope: opt(Scope) }, strict)),
+    session: opt(
+      Type.Object(
+        { scope: opt(Scope), maxScope: opt(Scope) },
+        { ...strict, description: 'How sessions of the product may be shared' },
+      ),
+    ),
     stores: map(
       SQL_NAME,
       Type.Object(
@@ -127,7 +141,7 @@ export const Contract = Type.Object(
       SQL_NAME,
       Type.Object(
         {
-          type: oneOf(['parquet', 'csv', 'json', 'arrow'] as const),
+          type: oneOf(['parquet', 'csv', 'json', 'arrow'] as const, { description: 'Format of the files' }),
           store: Type.String({ description: 'Name of a store' }),
           header: opt(Type.Boolean({ description: 'csv: the first line names the columns. Default: true' })),
           delimiter: opt(Type.String({ minLength: 1, maxLength: 1, description: 'csv: default ","' })),
@@ -151,6 +165,7 @@ export const Contract = Type.Object(
           columns: Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
             minProperties: 1,
             additionalProperties: false,
+            description: 'Columns in their order, as the source has them',
           }),
         },
         strict,
@@ -172,7 +187,7 @@ export const Contract = Type.Object(
             uniqueItems: true,
           }),
         },
-        strict,
+        { ...strict, description: 'What SQL may call; policies may call everything' },
       ),
     ),
     settings: opt(Settings),
@@ -180,14 +195,19 @@ export const Contract = Type.Object(
     policies: opt(
       Type.Object(
         {
-          cedar: opt(Type.Array(text('Cedar file beside this one'), { uniqueItems: true })),
+          cedar: opt(
+            Type.Array(text('Cedar file beside this one'), {
+              uniqueItems: true,
+              description: 'Who may open the product, and who may see wide. Default: the file of this name with .cedar',
+            }),
+          ),
           rows: opt(
             map(
               NAME,
               Type.Object(
                 {
                   description: opt(text('Why')),
-                  table: Type.String(),
+                  table: Type.String({ description: 'Name of a table' }),
                   where: text('A predicate over the table; NULL does not pass'),
                 },
                 strict,
@@ -201,9 +221,9 @@ export const Contract = Type.Object(
               Type.Object(
                 {
                   description: opt(text('Why')),
-                  table: opt(Type.String()),
-                  column: opt(Type.String()),
-                  tag: opt(Type.String()),
+                  table: opt(Type.String({ description: 'Name of a table, with `column`' })),
+                  column: opt(Type.String({ description: 'Name of its column' })),
+                  tag: opt(Type.String({ description: 'Every column with this tag, instead of `table` and `column`' })),
                   with: text("An expression of the column's type, in which `value` stands for the column"),
                   order: opt(
                     Type.Integer({
@@ -219,7 +239,7 @@ export const Contract = Type.Object(
             ),
           ),
         },
-        strict,
+        { ...strict, description: 'Who sees how much of it' },
       ),
     ),
     queries: opt(
@@ -242,25 +262,43 @@ export const Contract = Type.Object(
 
 export const Environment = Type.Object(
   {
-    apiVersion: Type.Literal('ambit/v1'),
-    kind: Type.Literal('Environment'),
-    name: oneOf(['development', 'test', 'staging', 'production'] as const),
+    apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
+    kind: Type.Literal('Environment', { description: 'What the file declares' }),
+    name: oneOf(['development', 'test', 'staging', 'production'] as const, { description: 'Which environment it is' }),
     listen: opt(
       Type.Object(
-        { host: opt(text('Address')), port: opt(Type.Integer({ minimum: 0, maximum: 65_535 })) },
+        {
+          host: opt(text('Address')),
+          port: opt(Type.Integer({ minimum: 0, maximum: 65_535, description: 'TCP port; 0 for a free one' })),
+        },
         { ...strict, description: 'Default: 127.0.0.1:7070. Another host needs tls' },
       ),
     ),
-    tls: opt(Type.Object({ certificate: text('PEM file'), key: text('PEM file') }, strict)),
+    tls: opt(
+      Type.Object(
+        { certificate: text('PEM file'), key: text('PEM file') },
+        { ...strict, description: 'Serves HTTPS, paths relative to this file' },
+      ),
+    ),
     stores: opt(
       map(SQL_NAME, Type.Object({ root: text('Folder, relative to this file') }, strict), 'Roots of stores by name'),
     ),
     engine: opt(
       Type.Object(
         {
-          isolation: opt(oneOf(['shared', 'tenant', 'session'] as const)),
-          workers: opt(Type.Integer({ minimum: 1, maximum: 256 })),
-          threads: opt(Type.Integer({ minimum: 1, maximum: 256 })),
+          isolation: opt(
+            oneOf(['shared', 'tenant', 'session'] as const, {
+              description: 'Who shares a worker process: all sessions, those of a tenant, none',
+            }),
+          ),
+          workers: opt(
+            Type.Integer({
+              minimum: 1,
+              maximum: 256,
+              description: 'Worker processes; where they are not shared, the most',
+            }),
+          ),
+          threads: opt(Type.Integer({ minimum: 1, maximum: 256, description: 'Threads of each worker' })),
           memory: opt(Size('Memory that the sessions of a worker may reserve')),
           spill: opt(Size('Spill of the sessions of a worker')),
         },
@@ -283,7 +321,10 @@ export const Environment = Type.Object(
                   pattern: '^(https://|(?![A-Za-z][A-Za-z0-9+.-]*:)).+',
                   maxLength: 4_000,
                 }),
-                algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), { minItems: 1 }),
+                algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), {
+                  minItems: 1,
+                  description: 'Algorithms that its signatures may have',
+                }),
                 tenant: text('The tenant that this issuer speaks for'),
                 type: opt(text('typ of its tokens, as at+jwt. Default: none, JWT or at+jwt')),
                 principal: opt(text('Claim that names the principal. Default: sub')),
@@ -297,9 +338,10 @@ export const Environment = Type.Object(
               },
               strict,
             ),
+            { description: 'Issuers of tokens' },
           ),
         },
-        strict,
+        { ...strict, description: 'Who is believed to say who asks, beside API keys' },
       ),
     ),
     settings: opt(Settings),

@@ -10,6 +10,7 @@ import {
   type EngineFacts,
   Environment,
   fingerprint,
+  inOrder,
   prepare,
   type Problem,
   readDocument,
@@ -54,7 +55,7 @@ export interface BoundEnvironment {
 export async function loadEnvironment(file: string | null): Promise<BoundEnvironment> {
   const text = file === null ? BUILT_IN : await readFile(file, 'utf8');
   const document = readDocument<Environment>(text, file ?? 'built-in environment', Environment);
-  if (document.value === null) throw new ContractsInvalid(document.problems);
+  if (document.value === null || document.problems.length > 0) throw new ContractsInvalid(document.problems);
   return {
     value: document.value,
     folder: file === null ? process.cwd() : resolve(dirname(file)),
@@ -107,8 +108,8 @@ async function loadProduct(
   const prepared = prepare(document, document.value, environment, facts);
   const cedar = await readCedar(document, document.value);
   const report = await engine.check(prepared.request);
-  const problems = [...prepared.problems, ...cedar.problems, ...reportProblems(prepared, report)];
-  if (problems.length > 0) return { problems };
+  const problems = [...document.problems, ...prepared.problems, ...cedar.problems, ...reportProblems(prepared, report)];
+  if (problems.length > 0) return { problems: inOrder(problems) };
   const boundary = boundaryOf(prepared, report, cedar.policies);
   // The boundary names policy files as the contract does; a person looks for them beside it.
   const wrong = validatePolicies(boundary).map((problem) => ({ ...problem, file: join(dirname(file), problem.file) }));

@@ -3,6 +3,7 @@
 
 mod ignored;
 pub(crate) mod physical;
+pub(crate) mod place;
 pub(crate) mod plan;
 pub(crate) mod statement;
 mod syntax;

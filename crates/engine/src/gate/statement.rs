@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use super::ignored::{ignored_in_factor, ignored_in_query, ignored_in_select};
+use super::place::position;
 use super::syntax::{lowered, syntax};
 use crate::error::Fault;
 
@@ -322,13 +323,6 @@ fn plain(function: &Function) -> Step {
 fn verb(statement: &Statement) -> String {
     let text = statement.to_string();
     text.split_whitespace().next().unwrap_or_default().to_ascii_uppercase()
-}
-
-fn position(token: &TokenWithSpan) -> Position {
-    Position {
-        line: token.span.start.line,
-        column: token.span.start.column,
-    }
 }
 
 fn refused(message: impl Into<String>) -> Fault {

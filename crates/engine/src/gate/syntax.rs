@@ -11,7 +11,7 @@ pub(super) fn syntax(error: ParserError) -> Fault {
         ParserError::RecursionLimitExceeded => complex(format!("the statement nests deeper than {RECURSION_MAX}")),
         ParserError::ParserError(text) | ParserError::TokenizerError(text) => {
             let (message, place) = located(&text);
-            Fault::new(EngineErrorCode::SqlSyntax, lowered(&message)).at(place)
+            Fault::new(EngineErrorCode::SqlSyntax, expected(&message)).at(place)
         }
     }
 }
@@ -28,6 +28,18 @@ fn located(text: &str) -> (String, Option<Position>) {
         })
     });
     (message.to_string(), place)
+}
+
+/// `Expected: end of statement, found: FORM`
+fn expected(message: &str) -> String {
+    match message
+        .strip_prefix("Expected: ")
+        .and_then(|rest| rest.split_once(", found: "))
+    {
+        Some((wanted, "EOF")) => format!("expected {wanted}, found the end"),
+        Some((wanted, found)) => format!("expected {wanted}, found `{found}`"),
+        None => lowered(message),
+    }
 }
 
 pub(super) fn lowered(text: &str) -> String {

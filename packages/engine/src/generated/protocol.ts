@@ -193,7 +193,7 @@ export interface CheckItem {
  */
 export interface CheckProblem {
   /**
-   * Column in the SQL, from 1, where known.
+   * Column in the SQL, from 1, in characters, where known.
    */
   column: number | null;
   /**
@@ -208,16 +208,21 @@ export interface CheckProblem {
    * One sentence, lower case, no final stop.
    */
   message: string;
+  /**
+   * The declared parameter that it is about, if that is not in the SQL.
+   */
+  parameter: string | null;
 }
 /**
- * The results: a view's under `view:NAME`, an item's under its id.
+ * The results: a view's under `view:NAME`, an item's and a value's under its id, and under `setting:KEY` that of a setting
+ * whose value is none. SQL over a view that does not plan has a result without a problem: the view's is enough.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
  * via the `definition` "CheckReport".
  */
 export interface CheckReport {
   /**
-   * A result for every view and item.
+   * A result for every view, item and value.
    */
   results: {
     [k: string]: CheckResult;
@@ -305,6 +310,12 @@ export interface CheckRequest {
     [k: string]: Column[];
   };
   /**
+   * Values that must be of their types, by an id.
+   */
+  values: {
+    [k: string]: TypedValue;
+  };
+  /**
    * Views by name.
    */
   views: {
@@ -331,6 +342,23 @@ export interface Column {
    * `string`, `binary`, `date`, `time`, `timestamp`, `timestamptz`, `list<T>`, `struct<name: T, ...>`.
    */
   type: string;
+}
+/**
+ * A value with its contract type. `value` is a JSON boolean, number or string, or null; 64-bit integers and decimals
+ * may be strings, dates and timestamps are ISO 8601 strings.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "TypedValue".
+ */
+export interface TypedValue {
+  /**
+   * A scalar type of the contract.
+   */
+  type: string;
+  /**
+   * The value.
+   */
+  value: unknown;
 }
 /**
  * A view over governed tables: it sees what the session sees, never more.
@@ -639,23 +667,6 @@ export interface OpenSession {
    * W3C `traceparent` of the request, if it had one.
    */
   traceparent: string | null;
-}
-/**
- * A value with its contract type. `value` is a JSON boolean, number or string, or null; 64-bit integers and decimals
- * may be strings, dates and timestamps are ISO 8601 strings.
- *
- * This interface was referenced by `EngineProtocol`'s JSON-Schema
- * via the `definition` "TypedValue".
- */
-export interface TypedValue {
-  /**
-   * A scalar type of the contract.
-   */
-  type: string;
-  /**
-   * The value.
-   */
-  value: unknown;
 }
 /**
  * Limits of one session. All are hard: the one that is passed ends the session with its own error code.

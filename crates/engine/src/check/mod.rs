@@ -1,58 +1,67 @@
 //! Checking a contract's SQL against its declared schema: what does not plan here is refused when a contract is loaded,
 //! not when somebody asks.
 
-use std::cell::RefCell;
+mod declared;
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ambit_protocol::{
-    CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TypedValue,
+    CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, Column, EngineErrorCode,
+    TypedValue,
 };
-use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
-use datafusion::catalog::{EmptyCatalogProviderList, TableProvider};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::EmptyCatalogProviderList;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, Result, plan_err};
-use datafusion::datasource::empty::EmptyTable;
-use datafusion::datasource::{ViewTable, provider_as_source};
+use datafusion::common::{DFSchema, Result};
 use datafusion::execution::SessionState;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, TableSource};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionConfig;
 use datafusion::scalar::ScalarValue;
 
 use crate::error::{Fault, binding};
 use crate::functions::FunctionSet;
+use crate::gate::place::placed;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
-use crate::names::{Names, Tables};
+use crate::names::Names;
 use crate::policy::{Bindings, expression, mask_schema, same_type};
 use crate::reads::{reads, sample, sql_type};
 use crate::template::{CompiledTable, policy_sql};
 use crate::{settings, types};
+use declared::Declared;
+use told::{explained, parameter_undeclared, parameter_unused, setting_refused, told, value_refused};
 
 /// Steps that a reviewed query may have.
 const PLAN_NODES_MAX: u64 = 10_000;
 
-/// A result for every view and item of the request.
+/// A result for every view, item and value of the request, and for every setting that cannot be set.
 pub(crate) fn check(request: &CheckRequest) -> CheckReport {
     let mut results = BTreeMap::new();
+    for (id, value) in &request.values {
+        results.insert(id.clone(), value_result(value));
+    }
     match Checker::new(request) {
         Err(fault) => {
+            let problem = told(fault);
             for id in ids(request) {
-                results.insert(id, failed(&fault));
+                results.insert(id, failed(&problem));
             }
         }
         Ok(checker) => {
+            for key in &checker.settings_refused {
+                let value = request.settings.get(key).map(String::as_str).unwrap_or_default();
+                results.insert(format!("setting:{key}"), failed(&setting_refused(key, value)));
+            }
             for (name, view) in &request.views {
                 let found = checker.query(&view.sql, &BTreeMap::new(), Some(name));
-                results.insert(format!("view:{name}"), found.unwrap_or_else(|fault| failed(&fault)));
+                results.insert(format!("view:{name}"), checker.result(found, &view.sql));
             }
             for item in &request.items {
-                results.insert(
-                    item.id.clone(),
-                    checker.item(item).unwrap_or_else(|fault| failed(&fault)),
-                );
+                results.insert(item.id.clone(), checker.result(checker.item(item), &item.sql));
             }
         }
     }
@@ -64,19 +73,17 @@ fn ids(request: &CheckRequest) -> Vec<String> {
     views.chain(request.items.iter().map(|item| item.id.clone())).collect()
 }
 
-fn failed(fault: &Fault) -> CheckResult {
+fn value_result(value: &TypedValue) -> CheckResult {
+    match types::scalar_of(value) {
+        Ok(_) => CheckResult::default(),
+        Err(_) => failed(&value_refused(value)),
+    }
+}
+
+fn failed(problem: &CheckProblem) -> CheckResult {
     CheckResult {
-        problem: Some(CheckProblem {
-            message: fault.0.message.clone(),
-            hint: fault.0.hint.clone(),
-            line: fault.0.position.map(|place| place.line),
-            column: fault.0.position.map(|place| place.column),
-        }),
-        columns: vec![],
-        reads: vec![],
-        views: vec![],
-        functions: vec![],
-        claims: vec![],
+        problem: Some(problem.clone()),
+        ..CheckResult::default()
     }
 }
 
@@ -87,21 +94,18 @@ struct Checker<'a> {
     everything: FunctionSet,
     schemas: BTreeMap<&'a str, SchemaRef>,
     state: SessionState,
+    settings_refused: Vec<String>,
     /// A value of the right type for every claim: what a policy's placeholders are checked with.
     claims: BTreeMap<String, TypedValue>,
 }
 
 impl<'a> Checker<'a> {
     fn new(request: &'a CheckRequest) -> Result<Self, Fault> {
-        let invalid =
-            |error: &dyn std::fmt::Display| Fault::new(ambit_protocol::EngineErrorCode::SqlInvalid, error.to_string());
-        let options = settings::options(&request.settings).map_err(|error| invalid(&error))?;
+        let invalid = |error: &dyn std::fmt::Display| Fault::new(EngineErrorCode::SqlInvalid, error.to_string());
+        let (options, refused) = settings::accepted(&request.settings).map_err(|error| invalid(&error))?;
         let mut schemas = BTreeMap::new();
         for (name, columns) in &request.tables {
-            schemas.insert(
-                name.as_str(),
-                types::schema_of(columns).map_err(|error| invalid(&error))?,
-            );
+            schemas.insert(name.as_str(), schema_of(columns));
         }
         let state = SessionStateBuilder::new()
             .with_config(SessionConfig::from(options.clone()))
@@ -109,7 +113,8 @@ impl<'a> Checker<'a> {
             .build();
         let mut claims = BTreeMap::new();
         for (name, data_type) in &request.claims {
-            let value = sample(data_type).map_err(|error| invalid(&error))?;
+            // A type that is none has a problem of its own.
+            let Ok(value) = sample(data_type) else { continue };
             claims.insert(
                 name.clone(),
                 TypedValue {
@@ -125,8 +130,18 @@ impl<'a> Checker<'a> {
             options,
             schemas,
             state,
+            settings_refused: refused.into_keys().collect(),
             claims,
         })
+    }
+
+    /// What is told of a fault, in the words of whoever writes a contract.
+    fn result(&self, found: Result<CheckResult, Fault>, sql: &str) -> CheckResult {
+        match found {
+            Ok(result) => result,
+            Err(fault) if declared::is_broken_view(&fault) => CheckResult::default(),
+            Err(fault) => failed(&explained(placed(fault, sql), &self.everything)),
+        }
     }
 
     fn item(&self, item: &CheckItem) -> Result<CheckResult, Fault> {
@@ -218,7 +233,7 @@ impl<'a> Checker<'a> {
             "a row filter is a predicate"
         };
         let (found, declared) = (types::type_name(&found), types::type_name(&declared));
-        let code = ambit_protocol::EngineErrorCode::SqlInvalid;
+        let code = EngineErrorCode::SqlInvalid;
         Err(
             Fault::new(code, format!("{what}: expected `{declared}`, found `{found}`"))
                 .hint(format!("write `CAST(... AS {})`", sql_type(&declared))),
@@ -270,73 +285,15 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Empty tables of the declared schema, and views over them.
-struct Declared<'a> {
-    checker: &'a Checker<'a>,
-    /// Whether views are visible: policies see tables alone.
-    with_views: bool,
-    expanding: RefCell<Vec<String>>,
-    direct: RefCell<BTreeSet<String>>,
-}
-
-impl<'a> Declared<'a> {
-    fn new(checker: &'a Checker<'a>, view: Option<&str>) -> Self {
-        let expanding = RefCell::new(view.map(ToString::to_string).into_iter().collect());
-        Self {
-            checker,
-            with_views: true,
-            expanding,
-            direct: RefCell::default(),
-        }
-    }
-
-    fn raw(checker: &'a Checker<'a>) -> Self {
-        Self {
-            checker,
-            with_views: false,
-            expanding: RefCell::default(),
-            direct: RefCell::default(),
-        }
-    }
-
-    fn views(&self) -> Vec<String> {
-        self.direct.borrow().iter().cloned().collect()
-    }
-
-    fn view(&self, name: &str, sql: &str) -> Result<Arc<dyn TableSource>> {
-        if self.expanding.borrow().iter().any(|open| open == name) {
-            return plan_err!("view `{name}` names itself");
-        }
-        let depth = self.expanding.borrow().len();
-        self.expanding.borrow_mut().push(name.to_string());
-        let outer = self.direct.borrow().clone();
-        let names = self.checker.names(self, &self.checker.allowed);
-        let plan = admit(sql, Bounds::REVIEWED)
-            .map_err(Into::into)
-            .and_then(|query| names.bind(&query, vec![]));
-        // What a view names is its own: only direct names are the caller's.
-        self.expanding.borrow_mut().truncate(depth);
-        *self.direct.borrow_mut() = outer;
-        self.direct.borrow_mut().insert(name.to_string());
-        Ok(provider_as_source(Arc::new(ViewTable::new(plan?, None))))
-    }
-}
-
-impl Tables for Declared<'_> {
-    fn source(&self, name: &str) -> Result<Option<Arc<dyn TableSource>>> {
-        if let Some(view) = self.checker.request.views.get(name).filter(|_| self.with_views) {
-            return self.view(name, &view.sql).map(Some);
-        }
-        let Some(schema) = self.checker.schemas.get(name) else {
-            return Ok(None);
-        };
-        let table: Arc<dyn TableProvider> = Arc::new(EmptyTable::new(Arc::clone(schema)));
-        Ok(Some(provider_as_source(table)))
-    }
-
-    fn known(&self) -> Vec<&str> {
-        self.checker.known()
-    }
+/// A column whose type is none has a problem of its own: here it is NULL, which fits everywhere.
+fn schema_of(columns: &[Column]) -> SchemaRef {
+    let field = |column: &Column| {
+        types::schema_of(std::slice::from_ref(column))
+            .ok()
+            .and_then(|schema| schema.fields().first().cloned())
+            .unwrap_or_else(|| Arc::new(Field::new(&column.name, DataType::Null, true)))
+    };
+    Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
 fn unknown(error: datafusion::arrow::error::ArrowError) -> Fault {
@@ -360,7 +317,7 @@ fn one_row(schema: &DFSchema, expression: Expr) -> Result<LogicalPlan> {
 
 fn columns(schema: &DFSchema) -> Vec<CheckColumn> {
     let schema: &Schema = schema.as_arrow();
-    let column = |field: &Arc<datafusion::arrow::datatypes::Field>| CheckColumn {
+    let column = |field: &Arc<Field>| CheckColumn {
         name: field.name().clone(),
         data_type: types::type_name(field.data_type()),
         nullable: field.is_nullable(),
@@ -369,15 +326,17 @@ fn columns(schema: &DFSchema) -> Vec<CheckColumn> {
 }
 
 fn parameter_values(admitted: &Admitted, declared: &BTreeMap<String, String>) -> Result<Vec<ScalarValue>, Fault> {
-    let invalid = |message: String| Fault::new(ambit_protocol::EngineErrorCode::ParameterInvalid, message);
     if let Some(unused) = declared.keys().find(|name| !admitted.parameters.contains(name)) {
-        return Err(invalid(format!("parameter `{unused}` is not in the statement")));
+        return Err(parameter_unused(unused));
     }
     let value = |name: &String| {
-        let data_type = declared
-            .get(name)
-            .ok_or_else(|| invalid(format!("parameter `{name}` is not declared")))?;
-        types::null_of(data_type).map_err(|error| invalid(format!("parameter `{name}`: {error}")))
+        let data_type = declared.get(name).ok_or_else(|| parameter_undeclared(name, declared))?;
+        types::null_of(data_type).map_err(|error| {
+            Fault::new(
+                EngineErrorCode::ParameterInvalid,
+                format!("parameter `{name}`: {error}"),
+            )
+        })
     };
     admitted.parameters.iter().map(value).collect()
 }
