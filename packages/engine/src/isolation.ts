@@ -43,6 +43,16 @@ function sharedByAll(workers: Workers): Isolated {
       worker = await next;
     }
   };
+  const leastBusy = async (): Promise<Worker> => {
+    for (;;) {
+      const [least] = workers.open().toSorted((a, b) => count(a) - count(b));
+      if (least !== undefined) return least;
+      const next = await Promise.any(slots).catch(closed);
+      if (!next.closed) return next;
+      // Killed, not gone yet: its slot has the next one as soon as it is.
+      await next.exited;
+    }
+  };
   return {
     warm: async () => {
       const first = await Promise.all(Array.from({ length: workers.config.workers }, () => workers.start()));
@@ -52,8 +62,7 @@ function sharedByAll(workers: Workers): Isolated {
       }
     },
     lease: async () => {
-      const [least] = workers.open().toSorted((a, b) => count(a) - count(b));
-      const worker = least ?? (await Promise.any(slots).catch(closed));
+      const worker = await leastBusy();
       sessions.set(worker, count(worker) + 1);
       return leaseOf(worker, () => sessions.set(worker, count(worker) - 1));
     },

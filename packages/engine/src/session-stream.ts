@@ -184,7 +184,8 @@ async function protocolError(answer: Dispatcher.ResponseData): Promise<EnginePro
 function cancel(watch: Watch): void {
   if (watch.cancelled || watch.ended) return;
   watch.cancelled = true;
-  endAfter(watch, limits.cancelGraceMs);
+  // Nothing is waited for before it is pulled: the grace begins with it.
+  if (watch.timer !== undefined) endAfter(watch, limits.cancelGraceMs);
   if (watch.sent) askToCancel(watch);
 }
 

@@ -54,6 +54,19 @@ describe('shared workers', () => {
     }
   });
 
+  it('are not lent between being killed and being gone', async () => {
+    const engine = await engineWith();
+    const victim = await staying(engine);
+    // Stopped, it cannot end the session: the grace passes, and it is killed.
+    process.kill(victim.worker, 'SIGSTOP');
+    victim.cancel();
+    const kinds = (await take(victim)).kinds;
+    expect(kinds.at(-1)).toBe('crashed');
+    const next = await open(engine);
+    expect(next.worker).not.toBe(victim.worker);
+    expect((await take(next)).kinds).toEqual(['planned', 'data', 'outcome']);
+  });
+
   it('that die again and again are started ever more slowly', async () => {
     const said: string[] = [];
     const engine = await engineWith({ log: ({ message }) => said.push(message) });

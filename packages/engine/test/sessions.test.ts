@@ -121,6 +121,23 @@ describe('a consumer that stalls', () => {
   });
 });
 
+describe('a session that nobody pulls', () => {
+  it('costs its neighbours nothing when it is cancelled', { timeout: 20_000 }, async () => {
+    const own = await engineWith();
+    const neighbour = await open(own, { sql: long });
+    await firstData(neighbour);
+    const left = await open(own);
+    left.cancel();
+    await left.events.return();
+    const late = await open(own);
+    late.cancel();
+    await sleep(2 * limits.cancelGraceMs);
+    expect(await pids(own)).toEqual([neighbour.worker]);
+    expect((await take(late)).outcome?.status).toBe('cancelled');
+    await neighbour.events.return();
+  });
+});
+
 describe('many sessions on one worker', () => {
   it('can each be cancelled, however many there are', { timeout: 60_000 }, async () => {
     const own = await engineWith({ memoryBytes: 4 * 2 ** 30 });

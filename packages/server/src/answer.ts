@@ -19,7 +19,11 @@ export function sendAnswer(
   });
   const stop = (): void => void body.destroy();
   answer.cut.addEventListener('abort', stop, { once: true });
-  body.once('close', () => answer.cut.removeEventListener('abort', stop));
+  body.once('close', () => {
+    answer.cut.removeEventListener('abort', stop);
+    // A stream that was closed before anybody read it has told its generator nothing.
+    answer.body.return().catch(() => undefined);
+  });
   watchReader(reply, body, slowReaderMsMax);
   return reply
     .header('ambit-session', answer.session)

@@ -194,16 +194,24 @@ function whoCancelled({ running }: Session, { code }: Told): string | null {
   return code === 'cancelled' && running.cancelled !== null ? `cancelled ${running.cancelled}` : null;
 }
 
-export async function* startingWith(
+/** A body whose first part was pulled already. However early its reader stops, the rest is told. */
+export function startingWith(
   first: IteratorResult<Uint8Array, void>,
   rest: AsyncGenerator<Uint8Array, void, undefined>,
-) {
-  try {
-    if (first.done !== true) yield first.value;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let held: typeof first | null = first;
+  return {
+    next: async () => {
+      const given = held ?? (await rest.next());
+      held = null;
+      return given;
+    },
+    return: (value) => rest.return(value),
+    throw: (error) => rest.throw(error),
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 /** Microseconds of each step. */
