@@ -3,7 +3,7 @@
 const width = 58;
 
 /** @param {any} results */
-export function report({ assembly, latency, stream, soak }) {
+export function report({ assembly, latency, stream, soak, governing }) {
   return [
     head('assembling a session, p50 / p99 µs', 'Ambit', 'new Python context'),
     ...assembly.map((/** @type {any} */ { tables, ambit, python }) =>
@@ -21,6 +21,8 @@ export function report({ assembly, latency, stream, soak }) {
       Math.round(stream.rawMegabytesPerSecond),
     ),
     ...soaked(soak),
+    ...governed(`TPC-H at scale ${governing.scale}`, governing.tpch),
+    ...governed('questions about three million flights', governing.flights),
   ].join('\n');
 }
 
@@ -43,6 +45,19 @@ function soaked(/** @type {any} */ { requests, clients, perSecond, wrong, before
     row('  answers that were not as they must be', '', wrong),
     row('  sessions without an outcome', '', evidence.withoutOutcome),
     row('  sessions that left memory, spill or tasks', '', evidence.withResidue),
+  ];
+}
+
+function governed(/** @type {string} */ title, /** @type {any} */ { queries, ratios }) {
+  const ms = (/** @type {number} */ value) => value.toFixed(1);
+  const told = (/** @type {any} */ { mean, worst }) => `${mean.toFixed(3)} (${worst.name} ${worst.value.toFixed(2)})`;
+  return [
+    head(`${title}, p50 ms`, 'raw', 'view by hand', 'no policies', 'policies'),
+    ...queries.map((/** @type {any} */ { name, raw, view, open, narrow }) =>
+      row(`  ${name}`, ms(raw), ms(view), ms(open), ms(narrow)),
+    ),
+    row('  geometric mean beside raw, beside the view (worst)', '', '', told(ratios.open), told(ratios.narrow)),
+    row('  the same of planning alone', '', '', told(ratios.openPlan), told(ratios.narrowPlan)),
   ];
 }
 

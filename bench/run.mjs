@@ -3,8 +3,11 @@
 //
 //   BENCH_REQUESTS   requests of each latency                  default 500
 //   BENCH_SOAK       requests of the soak                      default 10000
+//   BENCH_SCALE      scale of TPC-H                            default 1
+//   BENCH_ROUNDS     rounds of each query in four ways         default 11
+//   BENCH_ONLY       one measure: assembly, latency, stream, soak or governing; the others keep their results
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 
@@ -13,6 +16,10 @@ import { root, setup } from '../tools/setup.mjs';
 
 const requests = Number(process.env.BENCH_REQUESTS ?? 500);
 const soaked = Number(process.env.BENCH_SOAK ?? 10_000);
+const scale = Number(process.env.BENCH_SCALE ?? 1);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 11);
+const only = process.env.BENCH_ONLY;
+const file = join(root, 'bench/results.json');
 
 await runTool(async () => {
   await setup();
@@ -21,18 +28,28 @@ await runTool(async () => {
   const { latency } = await import('./measure/latency.mjs');
   const { stream } = await import('./measure/stream.mjs');
   const { soak } = await import('./measure/soak.mjs');
+  const { governing } = await import('./measure/governing.mjs');
   const { prepareRaw } = await import('./peers/raw.mjs');
   const { preparePython } = await import('./peers/python.mjs');
   const { report } = await import('./report.mjs');
   const raw = await prepareRaw();
-  const python = await preparePython();
-  const results = {
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryBytes: totalmem(), kernel: release() },
-    assembly: await assembly(requests, python),
-    latency: await latency(requests, raw),
-    stream: await stream(raw),
-    soak: await soak(soaked),
+  const measures = {
+    assembly: async () => assembly(requests, await preparePython()),
+    latency: () => latency(requests, raw),
+    stream: () => stream(raw),
+    soak: () => soak(soaked),
+    governing: () => governing(scale, rounds, raw),
   };
-  writeFileSync(join(root, 'bench/results.json'), `${JSON.stringify(results, null, 2)}\n`);
+  const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  results.machine = {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    kernel: release(),
+  };
+  for (const [name, measure] of Object.entries(measures)) {
+    if (only === undefined || only === name) results[name] = await measure();
+  }
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
   console.log(report(results));
 });

@@ -18,7 +18,8 @@ export async function prepareRaw() {
   const settings = ambitSettings();
   const take = (/** @type {object} */ measure) => {
     const input = JSON.stringify({ tables: { flights }, settings, requests: 1, ...measure });
-    const { status: ended, stdout, stderr } = spawnSync(binaryPath(root, 'ambit-bench'), { input, encoding: 'utf8' });
+    const options = { input, encoding: /** @type {const} */ ('utf8'), maxBuffer: 64 * 2 ** 20 };
+    const { status: ended, stdout, stderr } = spawnSync(binaryPath(root, 'ambit-bench'), options);
     if (ended !== 0) throw new ToolError(`raw DataFusion failed: ${stderr.trim()}`);
     return JSON.parse(stdout);
   };
@@ -27,6 +28,8 @@ export async function prepareRaw() {
     latency: async (measure) => take({ kind: 'latency', ...measure }),
     /** @param {{ sql: string, threads: number }} measure @returns {Promise<{ micros: number, bytes: number }>} */
     stream: async (measure) => take({ kind: 'stream', ...measure }),
+    /** @param {object} measure @returns {Promise<any[]>} */
+    governing: async (measure) => take({ kind: 'governing', ...measure }),
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeTables } from '../../tools/tpch.mjs';
+import { tables } from '../../tools/tpch.mjs';
 import { root, type Server, startServer } from '../server.ts';
 
 // The 22 queries through the whole path, beside the answers that TPC publishes for scale 1.
@@ -19,8 +19,7 @@ const answers = JSON.parse(readFileSync(join(root, 'examples/tpch/answers.json')
 let server: Server<'ana' | 'per'>;
 
 beforeAll(async () => {
-  const data = join(root, '.ambit/tpch/1');
-  await writeTables(1, data);
+  const data = await tables(1);
   server = await startServer({
     paths: [join(root, 'examples/tpch')],
     environment: `stores: { lake: { root: ${data} } }\nengine: { workers: 1, threads: 2, memory: 3GiB, spill: 4GiB }\n`,

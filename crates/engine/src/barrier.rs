@@ -206,7 +206,10 @@ struct Crossing {
 
 impl Crossing {
     fn cross(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        let batch = compact(batch)?;
+        // Where no row is hidden, a column that is shown as it is hides nothing.
+        let every_row = self.disclosed.every_row;
+        let hides = |column: usize| !every_row || !self.disclosed.unmasked.get(column).is_some_and(|shown| *shown);
+        let batch = compact(batch, hides)?;
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         Ok(RecordBatch::try_new_with_options(
             self.schema(),

@@ -22,9 +22,16 @@ use datafusion::arrow::{downcast_dictionary_array, downcast_primitive_array};
 /// Strings that many rows share are copied for each row up to this, in bytes; beyond it they stay shared.
 const SHARED_BYTES: usize = 4 * 1024 * 1024;
 
-/// The same rows and columns, in buffers that hold nothing else.
-pub(crate) fn compact(batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().map(compact_array).collect();
+/// The same rows and columns, in buffers that hold nothing else where the column, by its position, could hide something.
+pub(crate) fn compact(batch: RecordBatch, hides: impl Fn(usize) -> bool) -> Result<RecordBatch, ArrowError> {
+    let compacted = |(column, array)| {
+        if hides(column) {
+            compact_array(array)
+        } else {
+            Ok(ArrayRef::clone(array))
+        }
+    };
+    let columns: Result<Vec<ArrayRef>, ArrowError> = batch.columns().iter().enumerate().map(compacted).collect();
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), columns?, &rows)
 }

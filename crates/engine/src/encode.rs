@@ -165,7 +165,7 @@ impl Encoder {
         let bytes = match &mut self.sink {
             Sink::Arrow(writer) => {
                 // Bits past the last row are of others.
-                writer.write(&compact(batch)?)?;
+                writer.write(&compact(batch, |_| true)?)?;
                 std::mem::take(writer.get_mut())
             }
             Sink::Csv { header } => csv_bytes(&batch, std::mem::take(header))?,

@@ -1,4 +1,7 @@
-//! DataFusion without Ambit, in process. Reads one measure as JSON from standard input, writes what it took as JSON.
+//! DataFusion without Ambit, in process, and with it. Reads one measure as JSON from standard input, writes what it took
+//! as JSON.
+
+mod governing;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,10 +14,23 @@ use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
+/// Why a measure was not taken.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Measure {
-    kind: Kind,
+#[serde(rename_all = "camelCase", tag = "kind")]
+enum Measure {
+    /// The statement's rows in memory: in a context that is used again, and in one that is new each time.
+    Latency(Question),
+    /// The statement's rows as an Arrow stream, written to nowhere.
+    Stream(Question),
+    /// The same statements raw, over views, governed without policies and with them.
+    Governing(governing::Comparison),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Question {
     /// Parquet files by table name.
     tables: BTreeMap<String, String>,
     settings: BTreeMap<String, String>,
@@ -23,71 +39,82 @@ struct Measure {
     requests: usize,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Kind {
-    /// The statement's rows in memory: in a context that is used again, and in one that is new each time.
-    Latency,
-    /// The statement's rows as an Arrow stream, written to nowhere.
-    Stream,
-}
-
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Took {
     Latency { warm: Vec<f64>, fresh: Vec<f64> },
     Stream { micros: f64, bytes: u64 },
+    Governing(Vec<governing::Compared>),
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Failure> {
     let mut text = String::new();
     stdin().read_to_string(&mut text)?;
     let measure: Measure = serde_json::from_str(&text)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(measure.threads)
+        .worker_threads(measure.threads())
+        // As in a worker.
+        .thread_stack_size(16 * 1024 * 1024)
         .enable_all()
         .build()?;
-    let took = runtime.block_on(take(&measure))?;
+    // On a thread of its own, as a session is.
+    let took = runtime.block_on(runtime.spawn(async move { take(&measure).await }))??;
     println!("{}", serde_json::to_string(&took)?);
     Ok(())
 }
 
-async fn take(measure: &Measure) -> Result<Took, Box<dyn Error>> {
-    let context = measure.context().await?;
-    // The first finds the file's footer.
-    measure.collect(&context).await?;
-    match measure.kind {
-        Kind::Latency => {
-            let mut warm = Vec::with_capacity(measure.requests);
-            let mut fresh = Vec::with_capacity(measure.requests);
-            for _ in 0..measure.requests {
-                let started = Instant::now();
-                measure.collect(&context).await?;
-                warm.push(micros(started));
-                let started = Instant::now();
-                measure.collect(&measure.context().await?).await?;
-                fresh.push(micros(started));
-            }
-            Ok(Took::Latency { warm, fresh })
-        }
-        Kind::Stream => {
-            let started = Instant::now();
-            let bytes = measure.stream(&context).await?;
-            Ok(Took::Stream {
-                micros: micros(started),
-                bytes,
-            })
-        }
+async fn take(measure: &Measure) -> Result<Took, Failure> {
+    match measure {
+        Measure::Latency(question) => question.latency().await,
+        Measure::Stream(question) => question.stream_once().await,
+        Measure::Governing(comparison) => Ok(Took::Governing(governing::compare(comparison).await?)),
     }
 }
 
 impl Measure {
-    async fn context(&self) -> Result<SessionContext, Box<dyn Error>> {
-        let mut options = ConfigOptions::new();
-        for (key, value) in &self.settings {
-            options.set(key, value)?;
+    fn threads(&self) -> usize {
+        match self {
+            Self::Latency(question) | Self::Stream(question) => question.threads,
+            Self::Governing(comparison) => comparison.threads,
         }
-        let context = SessionContext::new_with_config(SessionConfig::from(options));
+    }
+}
+
+impl Question {
+    async fn latency(&self) -> Result<Took, Failure> {
+        let context = self.warm().await?;
+        let mut warm = Vec::with_capacity(self.requests);
+        let mut fresh = Vec::with_capacity(self.requests);
+        for _ in 0..self.requests {
+            let started = Instant::now();
+            self.collect(&context).await?;
+            warm.push(micros(started));
+            let started = Instant::now();
+            self.collect(&self.context().await?).await?;
+            fresh.push(micros(started));
+        }
+        Ok(Took::Latency { warm, fresh })
+    }
+
+    async fn stream_once(&self) -> Result<Took, Failure> {
+        let context = self.warm().await?;
+        let started = Instant::now();
+        let bytes = self.stream(&context).await?;
+        Ok(Took::Stream {
+            micros: micros(started),
+            bytes,
+        })
+    }
+
+    /// The first statement finds the file's footer.
+    async fn warm(&self) -> Result<SessionContext, Failure> {
+        let context = self.context().await?;
+        self.collect(&context).await?;
+        Ok(context)
+    }
+
+    async fn context(&self) -> Result<SessionContext, Failure> {
+        let context = context(&self.settings)?;
         for (name, path) in &self.tables {
             context
                 .register_parquet(name, path, ParquetReadOptions::default())
@@ -96,12 +123,12 @@ impl Measure {
         Ok(context)
     }
 
-    async fn collect(&self, context: &SessionContext) -> Result<(), Box<dyn Error>> {
+    async fn collect(&self, context: &SessionContext) -> Result<(), Failure> {
         context.sql(&self.sql).await?.collect().await?;
         Ok(())
     }
 
-    async fn stream(&self, context: &SessionContext) -> Result<u64, Box<dyn Error>> {
+    async fn stream(&self, context: &SessionContext) -> Result<u64, Failure> {
         let mut batches = context.sql(&self.sql).await?.execute_stream().await?;
         let mut writer = StreamWriter::try_new(Counted(0), &batches.schema())?;
         while let Some(batch) = batches.next().await {
@@ -110,6 +137,14 @@ impl Measure {
         writer.finish()?;
         Ok(writer.get_ref().0)
     }
+}
+
+fn context(settings: &BTreeMap<String, String>) -> Result<SessionContext, Failure> {
+    let mut options = ConfigOptions::new();
+    for (key, value) in settings {
+        options.set(key, value)?;
+    }
+    Ok(SessionContext::new_with_config(SessionConfig::from(options)))
 }
 
 fn micros(started: Instant) -> f64 {

@@ -20,7 +20,7 @@ fn batch(column: ArrayRef) -> RecordBatch {
 }
 
 fn compacted(column: ArrayRef) -> ArrayRef {
-    compact(batch(column)).unwrap().column(0).clone()
+    compact(batch(column), |_| true).unwrap().column(0).clone()
 }
 
 fn trips(bytes: &[u8]) -> bool {
@@ -44,7 +44,7 @@ fn ipc(batch: &RecordBatch) -> Vec<u8> {
 /// Same rows, and no tripwire, neither in memory nor on the wire.
 fn holds(column: &ArrayRef, context: &str) {
     let before = batch(column.clone());
-    let after = compact(before.clone()).unwrap_or_else(|error| panic!("{context}: {error}"));
+    let after = compact(before.clone(), |_| true).unwrap_or_else(|error| panic!("{context}: {error}"));
     after
         .column(0)
         .to_data()
@@ -229,7 +229,7 @@ fn nothing_is_copied_when_nothing_is_hidden() {
 fn batches_without_columns_or_rows_keep_their_count() {
     let rows = RecordBatchOptions::new().with_row_count(Some(7));
     let none = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &rows).unwrap();
-    assert_eq!(compact(none).unwrap().num_rows(), 7);
+    assert_eq!(compact(none, |_| true).unwrap().num_rows(), 7);
     let random = &mut Random::new(1);
     for kind in LEAVES {
         let (slots, _) = arrays::rows(random, 4);

@@ -1,0 +1,142 @@
+// What governing costs a query: TPC-H and questions about the flights in four ways by turns (raw, over hand-written views
+// that say what the policies say, governed without policies, governed with them), all in one process.
+
+import { join } from 'node:path';
+
+import { root } from '../../tools/setup.mjs';
+import { tables } from '../../tools/tpch.mjs';
+import { data, threads } from '../flights.mjs';
+import { quantile } from '../quantiles.mjs';
+import { flightsStatements } from './statements.mjs';
+
+const { engineBinary, startEngine, templateDigest } = await import('../../packages/engine/dist/index.js');
+const { grantOf, loadEnvironment, loadProducts } = await import('../../packages/session/dist/index.js');
+const { describe } = await import('../../packages/session/dist/describe.js');
+
+/**
+ * @param {number} scale Of TPC-H.
+ * @param {number} rounds
+ * @param {import('../peers/raw.mjs').Raw} raw
+ */
+export async function governing(scale, rounds, raw) {
+  const tpch = await tables(scale);
+  const engine = await startEngine({
+    binary: engineBinary(),
+    isolation: 'shared',
+    workers: 1,
+    threads,
+    memoryBytes: 2 ** 28,
+    spillBytes: 0,
+    roots: [],
+    log: () => {},
+  });
+  try {
+    const trade = await productOf(engine, 'examples/tpch/tpch.yaml', tpch);
+    const flights = await productOf(engine, 'examples/flights/flights.yaml', data);
+    const queries = Object.entries(trade.boundary.queries).map(([name, { sql }]) => [name, sql]);
+    const reporting = { until: { type: 'date', value: '1997-01-01' } };
+    const research = { released_until: { type: 'timestamp', value: '2001-05-01T00:00:00' } };
+    console.error(`bench: ${queries.length} queries of TPC-H at scale ${scale} in four ways`);
+    const trades = await compare(raw, trade, { wide: analyst, narrow: partner, claims: reporting }, queries, rounds);
+    console.error(`bench: ${flightsStatements.length} questions about the flights in four ways`);
+    const flown = await compare(
+      raw,
+      flights,
+      { wide: auditor, narrow: researcher, claims: research },
+      flightsStatements,
+      rounds,
+    );
+    return { scale, rounds, tpch: trades, flights: flown };
+  } finally {
+    await engine.close();
+  }
+}
+
+async function productOf(/** @type {any} */ engine, /** @type {string} */ file, /** @type {string} */ folder) {
+  const environment = await loadEnvironment(null);
+  const bound = { ...environment, value: { ...environment.value, stores: { lake: { root: folder } } } };
+  const [product] = await loadProducts([join(root, file)], bound, engine);
+  return product;
+}
+
+const subject = {
+  principal: 'bench',
+  kind: 'user',
+  claims: {},
+  channel: 'http',
+  onBehalfOf: null,
+  authentication: { method: 'api-key', reference: 'bench' },
+};
+const analyst = { purpose: 'benchmark', subject: { ...subject, tenant: 'trade', roles: ['analyst'] } };
+const partner = { purpose: 'reporting', subject: { ...subject, tenant: 'trade', roles: ['partner'] } };
+const auditor = { purpose: 'safety-audit', subject: { ...subject, tenant: 'mobility', roles: ['auditor'] } };
+const researcher = { purpose: 'research', subject: { ...subject, tenant: 'mobility', roles: ['researcher'] } };
+
+async function compare(
+  /** @type {import('../peers/raw.mjs').Raw} */ raw,
+  /** @type {any} */ product,
+  /** @type {any} */ { wide, narrow, claims },
+  /** @type {string[][]} */ statements,
+  /** @type {number} */ rounds,
+) {
+  const open = describe(product, grantOf(product, wide.subject, wide.purpose));
+  const narrowed = describe(product, grantOf(product, narrow.subject, narrow.purpose));
+  const parquet = Object.entries(narrowed.sources).filter(([, { format }]) => format.type === 'parquet');
+  const files = Object.fromEntries(
+    parquet.map(([name, { store, path }]) => [name, join(narrowed.stores[store].root, path)]),
+  );
+  const views = Object.fromEntries(parquet.map(([name]) => [name, viewOf(narrowed.tables[name], name, claims)]));
+  // A question for a column that somebody is denied is one for nobody to compare.
+  const denied = parquet.flatMap(([name, { columns }]) => {
+    const shown = new Set(narrowed.tables[name].columns.map(({ name: column }) => column));
+    return columns.map(({ name: column }) => column).filter((column) => !shown.has(column));
+  });
+  const measured = await raw.governing({
+    tables: files,
+    views,
+    open: { digest: templateDigest(open), template: JSON.stringify(open) },
+    narrow: { digest: templateDigest(narrowed), template: JSON.stringify(narrowed) },
+    claims,
+    statements: Object.fromEntries(statements.filter(([, sql]) => !denied.some((column) => sql.includes(column)))),
+    rounds,
+    threads,
+  });
+  const queries = measured.map(summary);
+  return { queries, ratios: ratios(queries) };
+}
+
+/** What somebody would write by hand instead of the policies. */
+function viewOf(/** @type {any} */ table, /** @type {string} */ name, /** @type {any} */ claims) {
+  const columns = table.columns.map(({ name: column, masks }) => {
+    const masked = masks.reduce((sql, { sql: mask }) => mask.replaceAll(/\bvalue\b/g, sql), `"${column}"`);
+    return masks.length === 0 ? masked : `${masked} AS "${column}"`;
+  });
+  const filters = table.filters.map(({ sql }) =>
+    sql.replaceAll(/\$claims\.(\w+)/g, (_, claim) => `${claims[claim].type} '${claims[claim].value}'`),
+  );
+  const where = filters.length === 0 ? '' : ` WHERE ${filters.map((sql) => `(${sql})`).join(' AND ')}`;
+  return `SELECT ${columns.join(', ')} FROM raw.${name}${where}`;
+}
+
+/** Medians of the rounds, in milliseconds. */
+function summary(/** @type {any} */ { name, rows, narrowRows, ...times }) {
+  const medians = Object.entries(times).map(([way, values]) => [way, Math.round(quantile(values, 0.5)) / 1_000]);
+  return { name, rows, narrowRows, ...Object.fromEntries(medians) };
+}
+
+function ratios(/** @type {any[]} */ queries) {
+  return {
+    open: ratio(queries, 'open', 'raw'),
+    narrow: ratio(queries, 'narrow', 'view'),
+    openPlan: ratio(queries, 'openPlan', 'rawPlan'),
+    narrowPlan: ratio(queries, 'narrowPlan', 'viewPlan'),
+  };
+}
+
+/** Geometric mean, and the query that is worst. */
+function ratio(/** @type {any[]} */ queries, /** @type {string} */ of, /** @type {string} */ to) {
+  const each = queries.map((query) => ({ name: query.name, value: query[of] / query[to] }));
+  const mean = Math.exp(each.reduce((sum, { value }) => sum + Math.log(value), 0) / each.length);
+  const worst = each.toSorted((a, b) => b.value - a.value)[0];
+  return { mean, worst };
+}
