@@ -240,18 +240,18 @@ fn least_column_bytes(column: &ArrayRef) -> u64 {
     let bytes = match column.data_type() {
         DataType::Utf8View => column.as_string_view().total_bytes_len(),
         DataType::BinaryView => column.as_binary_view().total_bytes_len(),
-        DataType::Dictionary(..) => {
+        // A dictionary of NULLs alone may have no value that a key could stand for.
+        DataType::Dictionary(..) if column.null_count() < column.len() => {
             let dictionary = column.as_any_dictionary();
             let lengths = datafusion::arrow::compute::kernels::length::length(dictionary.values());
             let lengths = lengths.and_then(|lengths| cast(&lengths, &DataType::Int64));
             let Ok(lengths) = lengths else { return 0 };
             let lengths = lengths.as_primitive::<Int64Type>().clone();
-            let keys = dictionary.normalized_keys();
-            let shown = keys.iter().enumerate().filter(|(row, _)| column.is_valid(*row));
-            let length = |key: &usize| lengths.values().get(*key).copied().unwrap_or_default();
-            shown
-                .map(|(_, key)| usize::try_from(length(key)).unwrap_or_default())
-                .sum()
+            let keys = dictionary.normalized_keys().into_iter().enumerate();
+            let shown = keys.filter(|(row, _)| column.is_valid(*row));
+            let length = |key: usize| lengths.values().get(key).copied().unwrap_or_default();
+            let bytes = shown.map(|(_, key)| usize::try_from(length(key)).unwrap_or_default());
+            bytes.sum()
         }
         _ => 0,
     };

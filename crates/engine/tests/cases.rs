@@ -72,3 +72,10 @@ async fn operators_are_functions_too() {
     }
     assert_eq!(fixture.ask("SELECT count(*) AS n FROM emp").await.text(), "{\"n\":3}\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dictionary_of_nulls_alone_is_an_answer() {
+    let sql = "SELECT arrow_cast(CASE WHEN id > 99 THEN name END, 'Dictionary(Int32, Utf8)') AS d FROM emp";
+    let answer = Fixture::new().ask(sql).await;
+    assert_eq!(answer.text(), "{\"d\":null}\n".repeat(3), "{}", answer.told());
+}
