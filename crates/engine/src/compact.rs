@@ -24,8 +24,9 @@ const SHARED_BYTES: usize = 4 * 1024 * 1024;
 
 /// The same rows and columns, in buffers that hold nothing else where the column, by its position, could hide something.
 pub(crate) fn compact(batch: RecordBatch, hides: impl Fn(usize) -> bool) -> Result<RecordBatch, ArrowError> {
-    let compacted = |(column, array)| {
-        if hides(column) {
+    let compacted = |(column, array): (usize, &ArrayRef)| {
+        // A NULL covers what nobody was meant to see, wherever it stands.
+        if hides(column) || array.null_count() > 0 || array.data_type().is_nested() {
             compact_array(array)
         } else {
             Ok(ArrayRef::clone(array))

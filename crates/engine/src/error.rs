@@ -8,7 +8,7 @@ use datafusion::common::{DataFusionError, SchemaError};
 
 /// An [`EngineError`] that can travel through DataFusion as an external error and come out as it went in.
 #[derive(Debug, Clone)]
-pub(crate) struct Fault(pub EngineError, pub Option<Subject>);
+pub(crate) struct Fault(pub EngineError, pub Option<Box<Subject>>);
 
 /// The word that a fault is about, as the statement has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,8 @@ impl Fault {
     /// Says which word it is about; it is looked for in the statement.
     pub(crate) fn about(mut self, word: &str, known: &[&str]) -> Self {
         let known = known.iter().map(ToString::to_string).collect();
-        self.1 = Some(Subject {
-            word: word.to_string(),
-            known,
-        });
+        let word = word.to_string();
+        self.1 = Some(Box::new(Subject { word, known }));
         self
     }
 
