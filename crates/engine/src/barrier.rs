@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -23,7 +24,8 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
-use futures::{Stream, StreamExt};
+use futures::stream::Fuse;
+use futures::{Stream, StreamExt, ready};
 
 use crate::compact::compact;
 use crate::error::inside_barrier;
@@ -187,13 +189,18 @@ impl ExecutionPlan for BarrierExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let rows = context.session_config().batch_size();
         let inner = self
             .inner
             .execute(partition, context)
             .map_err(|error| inside_barrier(self.table(), error))?;
+        let waiting =
+            BatchCoalescer::new(inner.schema(), rows).with_biggest_coalesce_batch_size(Some(rows.saturating_sub(1)));
         Ok(Box::pin(Crossing {
             disclosed: Arc::clone(&self.disclosed),
-            inner,
+            waiting: (!self.disclosed.every_row).then_some(waiting),
+            // The end is asked for again when the last rows have left.
+            inner: inner.fuse(),
         }))
     }
 }
@@ -201,10 +208,30 @@ impl ExecutionPlan for BarrierExec {
 /// What comes out: batches without a hidden byte, errors without a word of what is inside.
 struct Crossing {
     disclosed: Arc<Disclosed>,
-    inner: SendableRecordBatchStream,
+    /// Where rows may be hidden, batches are cut anew, always as large: where they end would tell how many hidden rows lay
+    /// between, by the order that joins give rows, and by what was answered before a statement failed. Whole ones pass.
+    waiting: Option<BatchCoalescer>,
+    inner: Fuse<SendableRecordBatchStream>,
 }
 
 impl Crossing {
+    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
+        loop {
+            let Some(waiting) = &mut self.waiting else {
+                return self.inner.poll_next_unpin(context);
+            };
+            if let Some(batch) = waiting.next_completed_batch() {
+                return Poll::Ready(Some(Ok(batch)));
+            }
+            match ready!(self.inner.poll_next_unpin(context)) {
+                Some(Ok(batch)) => waiting.push_batch(batch)?,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None if waiting.is_empty() => return Poll::Ready(None),
+                None => waiting.finish_buffered_batch()?,
+            }
+        }
+    }
+
     fn cross(&self, batch: RecordBatch) -> Result<RecordBatch> {
         // Where no row is hidden, a column that is shown as it is hides nothing.
         let every_row = self.disclosed.every_row;
@@ -223,7 +250,7 @@ impl Stream for Crossing {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.inner.poll_next_unpin(context).map(|next| {
+        self.poll_batch(context).map(|next| {
             next.map(|batch| {
                 batch
                     .and_then(|batch| self.cross(batch))

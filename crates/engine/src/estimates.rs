@@ -25,11 +25,39 @@ pub(crate) fn estimates(inner: &Arc<dyn ExecutionPlan>, disclosed: &Disclosed) -
             *column = ranges(known, field);
         }
     }
-    Ok(if disclosed.every_row {
-        statistics
-    } else {
-        statistics.to_inexact()
-    })
+    if disclosed.every_row {
+        return Ok(statistics);
+    }
+    let rows = statistics.num_rows;
+    for column in &mut statistics.column_statistics {
+        *column = counts(std::mem::take(column), &rows);
+    }
+    Ok(statistics.to_inexact())
+}
+
+/// Of rows that a filter hides some of, no value: the outer plan would compute the consumer's expressions on it, and an
+/// error would tell what it is. How many values there are orders joins as well.
+fn counts(known: ColumnStatistics, rows: &Precision<usize>) -> ColumnStatistics {
+    let spread = known
+        .min_value
+        .get_value()
+        .zip(known.max_value.get_value())
+        .and_then(|(low, high)| low.distance(high))
+        .and_then(|distance| distance.checked_add(1));
+    let present = rows.get_value().map(|rows| match known.null_count.get_value() {
+        Some(nulls) => rows.saturating_sub(*nulls),
+        None => *rows,
+    });
+    let distinct = match (known.distinct_count, spread, present) {
+        (Precision::Absent, Some(spread), Some(present)) => Precision::Inexact(spread.min(present)),
+        (counted, ..) => counted,
+    };
+    ColumnStatistics {
+        null_count: known.null_count,
+        distinct_count: distinct,
+        byte_size: known.byte_size,
+        ..ColumnStatistics::new_unknown()
+    }
 }
 
 /// Exact where an aggregate over the rows would say the same.

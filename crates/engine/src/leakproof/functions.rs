@@ -28,7 +28,7 @@ const fn entry(name: &'static str, arguments: &'static [LeakproofArgument], reas
 /// A real function with a value, NaN or an infinity everywhere.
 const IEEE: &str = "defined on every float: NaN or an infinity where mathematics has nothing";
 
-pub(crate) const LEAKPROOF: [LeakproofFunction; 44] = [
+pub(crate) const LEAKPROOF: [LeakproofFunction; 43] = [
     entry("acos", &[Float], IEEE),
     entry("acosh", &[Float], IEEE),
     entry("ascii", &[Text], "the first character's number, 0 for an empty string"),
@@ -48,7 +48,6 @@ pub(crate) const LEAKPROOF: [LeakproofFunction; 44] = [
     entry("degrees", &[Float], IEEE),
     entry("ends_with", &[Text, TextLiteral], "a suffix is there or is not"),
     entry("exp", &[Float], IEEE),
-    entry("floor", &[Float], IEEE),
     entry(
         "initcap",
         &[Text],

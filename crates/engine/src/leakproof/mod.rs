@@ -32,7 +32,7 @@ pub(crate) fn leakproof(predicate: &Expr, unmasked: &BTreeSet<&str>, schema: &DF
             right,
         }) => leakproof(left, unmasked, schema) && leakproof(right, unmasked, schema),
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
-            comparison(*op) && operand(left, unmasked, schema) && operand(right, unmasked, schema)
+            comparison(*op) && compared(left, unmasked, schema) && compared(right, unmasked, schema)
         }
         Expr::Not(inner) => leakproof(inner, unmasked, schema),
         Expr::IsNull(inner) | Expr::IsNotNull(inner) => operand(inner, unmasked, schema),
@@ -44,9 +44,9 @@ pub(crate) fn leakproof(predicate: &Expr, unmasked: &BTreeSet<&str>, schema: &DF
         | Expr::IsNotUnknown(inner) => leakproof(inner, unmasked, schema),
         Expr::Between(Between { expr, low, high, .. }) => [expr, low, high]
             .into_iter()
-            .all(|part| operand(part, unmasked, schema)),
+            .all(|part| compared(part, unmasked, schema)),
         Expr::InList(InList { expr, list, .. }) => {
-            operand(expr, unmasked, schema) && list.iter().all(|item| matches!(item, Expr::Literal(..)))
+            compared(expr, unmasked, schema) && list.iter().all(|item| matches!(item, Expr::Literal(..)))
         }
         Expr::Like(Like {
             expr,
@@ -68,7 +68,8 @@ pub(crate) fn leakproof_dynamic(filter: &Arc<dyn PhysicalExpr>, columns: &Schema
         part.downcast_ref::<Column>().is_some_and(|column| {
             let index = column.index();
             let field = columns.fields().get(index);
-            unmasked.get(index) == Some(&true) && field.is_some_and(|field| plain(field.data_type()))
+            unmasked.get(index) == Some(&true)
+                && field.is_some_and(|field| plain(field.data_type()) && !field.data_type().is_floating())
         })
     };
     filter
@@ -88,6 +89,14 @@ fn comparison(operator: Operator) -> bool {
             | Operator::IsDistinctFrom
             | Operator::IsNotDistinctFrom
     )
+}
+
+/// An operand that may be held against a file's ranges. They leave NaN out: a visible NaN would come or go with the
+/// hidden rows that lie around it.
+fn compared(expression: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> bool {
+    let bare = matches!(expression, Expr::Column(_) | Expr::Cast(_));
+    let floating = || expression.get_type(schema).is_ok_and(|found| found.is_floating());
+    operand(expression, unmasked, schema) && !(bare && floating())
 }
 
 fn operand(expression: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> bool {
