@@ -90,6 +90,30 @@ impl BarrierExec {
         &self.disclosed.table
     }
 
+    /// The same scan with these of its dynamic filters alone; `None` where it has no other, or hides no row.
+    pub(crate) fn with_dynamic_only(
+        &self,
+        keep: &dyn Fn(&Arc<dyn PhysicalExpr>) -> bool,
+        config: &ConfigOptions,
+    ) -> Result<Option<Self>> {
+        let kept: Vec<_> = self.dynamic.iter().filter(|filter| keep(filter)).cloned().collect();
+        if self.disclosed.every_row || kept.len() == self.dynamic.len() {
+            return Ok(None);
+        }
+        let bare = Self {
+            disclosed: Arc::clone(&self.disclosed),
+            planned: Arc::clone(&self.planned),
+            inner: Arc::clone(&self.planned),
+            dynamic: vec![],
+            properties: Arc::clone(&self.properties),
+            statistics: self.statistics.clone(),
+        };
+        if kept.is_empty() {
+            return Ok(Some(bare));
+        }
+        bare.with_dynamic(kept, config).map(Some)
+    }
+
     /// The same scan, which also skips what these filters rule out.
     fn with_dynamic(&self, filters: Vec<Arc<dyn PhysicalExpr>>, config: &ConfigOptions) -> Result<Self> {
         Ok(Self {

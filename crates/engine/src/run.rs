@@ -22,6 +22,7 @@ use crate::gate::place::placed;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
 use crate::governed::SessionTables;
+use crate::leakproof::withheld::withheld;
 use crate::names::Names;
 use crate::report::Room;
 use crate::scope::Scope;
@@ -112,6 +113,7 @@ impl Run {
             .create_physical_plan(optimized, &self.state)
             .await
             .map_err(running)?;
+        let plan = withheld(plan, self.state.config_options()).map_err(running)?;
         physical::verify(&plan).map_err(running)?;
         let _ = self.plan.set(Arc::clone(&plan));
         Ok(plan)

@@ -31,6 +31,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 use url::Url;
 
 use crate::declared::{AsDeclared, hold, unlike};
+use crate::ranges::without_float_ranges;
 
 /// Under it lie all stores of a session.
 pub(crate) const STORES_URL: &str = "ambit://stores/";
@@ -242,7 +243,8 @@ impl TableProvider for CheckedFiles {
         self.check(state).await?;
         let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
         let table = self.table.clone().with_cache(statistics);
-        table.scan(state, projection, filters, limit).await
+        let scan = table.scan(state, projection, filters, limit).await?;
+        Ok(without_float_ranges(scan, &self.schema))
     }
 }
 

@@ -12,4 +12,4 @@ mod limits;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, beneath, compact, declared, error, json_values, types};
+use io::{access, beneath, compact, declared, error, json_values, ranges, types};

@@ -2,6 +2,7 @@
 //! reveal. Everything else waits above it.
 
 pub(crate) mod functions;
+pub(crate) mod withheld;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
