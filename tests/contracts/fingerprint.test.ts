@@ -1,12 +1,13 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, engineBinary, startEngine } from '@ambit/engine';
+import type { Engine } from '@ambit/engine';
 import { type BoundEnvironment, ContractsInvalid, loadEnvironment, loadProducts, type Product } from '@ambit/session';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isMap, isScalar, parseDocument, parse, type Scalar, stringify, visit } from 'yaml';
 import { root } from '../server.ts';
+import { checkingEngine } from './engine.ts';
 
 // The fingerprint is what a review covers: it stays where nothing changed, and moves with everything that did.
 
@@ -19,16 +20,7 @@ let before: Product;
 beforeAll(async () => {
   cpSync(join(root, 'examples/flights/flights.cedar'), join(folder, 'flights.cedar'));
   writeFileSync(join(folder, 'environment.yaml'), environmentText(''));
-  engine = await startEngine({
-    binary: engineBinary(),
-    isolation: 'shared',
-    workers: 1,
-    threads: 2,
-    memoryBytes: 2 ** 28,
-    spillBytes: 0,
-    roots: [],
-    log: () => {},
-  });
+  engine = await checkingEngine();
   environment = await loadEnvironment(join(folder, 'environment.yaml'));
   before = await load(source);
 });

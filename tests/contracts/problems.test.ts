@@ -2,9 +2,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatProblem } from '@ambit/contract';
-import { type Engine, engineBinary, startEngine } from '@ambit/engine';
+import type { Engine } from '@ambit/engine';
 import { ContractsInvalid, loadEnvironment, loadProducts } from '@ambit/session';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkingEngine } from './engine.ts';
 
 // What somebody is told of a contract that is wrong: each case is a file, and what is said of it another. After a change
 // that is meant: `UPDATE_CASES=1 npx vitest run tests/contracts`, then read what changed.
@@ -14,16 +15,7 @@ const update = process.env['UPDATE_CASES'] === '1';
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await startEngine({
-    binary: engineBinary(),
-    isolation: 'shared',
-    workers: 1,
-    threads: 1,
-    memoryBytes: 2 ** 28,
-    spillBytes: 0,
-    roots: [],
-    log: () => {},
-  });
+  engine = await checkingEngine();
 });
 afterAll(() => engine.close());
 

@@ -24,4 +24,5 @@ export { type Document, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
 export { Contract, emitSchemas, Environment } from './schema.ts';
+export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';

@@ -1,4 +1,4 @@
-import type { BoundaryParameter } from '@ambit/contract';
+import { type BoundaryParameter, isTextForNumber } from '@ambit/contract';
 import type { TypedValue } from '@ambit/engine';
 import { Refused } from './errors.ts';
 
@@ -41,7 +41,6 @@ function exact(name: string, type: string, value: unknown): unknown {
 }
 
 const floats = ['real', 'double'];
-const smallWholes = ['tinyint', 'smallint', 'int'];
 
 /**
  * Parameters of a named query: typed by the contract, with its defaults. Text of a URL is read as the type; text in JSON
@@ -67,7 +66,7 @@ export function declaredParameters(
       const value = (Object.hasOwn(given, name) ? given[name] : undefined) ?? fallback;
       if (value === null)
         throw new Refused('parameter_invalid', `parameter \`${name}\` is missing`, `it is a ${type}`, []);
-      if (from === 'json' && typeof value === 'string' && smallWholes.includes(type))
+      if (from === 'json' && isTextForNumber(type, value))
         throw new Refused('parameter_invalid', `parameter \`${name}\` is a number`, 'write it without quotes', []);
       if (typeof value === 'object')
         throw new Refused('parameter_invalid', `parameter \`${name}\` is typed by the contract`, `give a ${type}`, []);

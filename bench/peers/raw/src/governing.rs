@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use ambit_engine::{Engine, EngineConfig, Frame};
 use ambit_protocol::{OpenSession, Outcome, OutputFormat, SessionLimits, Statement, TypedValue};
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use datafusion::prelude::SessionContext;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +66,7 @@ struct Run {
 }
 
 pub(crate) async fn compare(comparison: &Comparison) -> Outcomes<Vec<Compared>> {
-    let raw = comparison.raw().await?;
+    let raw = context(&comparison.settings, "public", &comparison.tables).await?;
     let views = comparison.over_views().await?;
     let engine = comparison.engine()?;
     let mut all = vec![];
@@ -137,24 +137,8 @@ async fn plain(context: &SessionContext, sql: &str) -> Outcomes<Run> {
 }
 
 impl Comparison {
-    async fn raw(&self) -> Outcomes<SessionContext> {
-        let context = context(&self.settings)?;
-        for (name, path) in &self.tables {
-            context
-                .register_parquet(name, path, ParquetReadOptions::default())
-                .await?;
-        }
-        Ok(context)
-    }
-
     async fn over_views(&self) -> Outcomes<SessionContext> {
-        let context = context(&self.settings)?;
-        context.sql("CREATE SCHEMA raw").await?.collect().await?;
-        for (name, path) in &self.tables {
-            context
-                .register_parquet(format!("raw.{name}").as_str(), path, ParquetReadOptions::default())
-                .await?;
-        }
+        let context = context(&self.settings, "raw", &self.tables).await?;
         for (name, sql) in &self.views {
             context
                 .sql(&format!("CREATE VIEW {name} AS {sql}"))

@@ -114,13 +114,7 @@ impl Question {
     }
 
     async fn context(&self) -> Result<SessionContext, Failure> {
-        let context = context(&self.settings)?;
-        for (name, path) in &self.tables {
-            context
-                .register_parquet(name, path, ParquetReadOptions::default())
-                .await?;
-        }
-        Ok(context)
+        context(&self.settings, "public", &self.tables).await
     }
 
     async fn collect(&self, context: &SessionContext) -> Result<(), Failure> {
@@ -139,12 +133,26 @@ impl Question {
     }
 }
 
-fn context(settings: &BTreeMap<String, String>) -> Result<SessionContext, Failure> {
+/// A context with these settings, and Parquet files as tables of a schema.
+async fn context(
+    settings: &BTreeMap<String, String>,
+    schema: &str,
+    tables: &BTreeMap<String, String>,
+) -> Result<SessionContext, Failure> {
     let mut options = ConfigOptions::new();
     for (key, value) in settings {
         options.set(key, value)?;
     }
-    Ok(SessionContext::new_with_config(SessionConfig::from(options)))
+    let context = SessionContext::new_with_config(SessionConfig::from(options));
+    let make = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+    context.sql(&make).await?.collect().await?;
+    for (name, path) in tables {
+        let table = format!("{schema}.{name}");
+        context
+            .register_parquet(table.as_str(), path, ParquetReadOptions::default())
+            .await?;
+    }
+    Ok(context)
 }
 
 fn micros(started: Instant) -> f64 {
