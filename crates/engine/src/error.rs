@@ -210,7 +210,8 @@ pub(crate) fn running(error: DataFusionError) -> Fault {
     let detail = error.to_string();
     let fault = match error.find_root() {
         DataFusionError::ArrowError(inner, _) => compute(inner),
-        DataFusionError::Execution(_) => compute_failed("a value could not be computed"),
+        // A pattern that is none comes as an error of another crate.
+        DataFusionError::Execution(_) | DataFusionError::External(_) => compute_failed("a value could not be computed"),
         DataFusionError::ResourcesExhausted(_) => {
             Fault::new(EngineErrorCode::LimitMemory, "the session's memory limit was reached")
                 .hint("read less, or ask the owner for more memory")

@@ -7,7 +7,8 @@ use ambit_protocol::{FunctionEntry, FunctionKind, Leakproof};
 use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::logical_expr::{AggregateUDF, Documentation, ScalarUDF, Volatility, WindowUDF, planner::ExprPlanner};
+use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::logical_expr::{AggregateUDF, Documentation, HigherOrderUDF, ScalarUDF, Volatility, WindowUDF};
 
 use crate::leakproof::functions::LEAKPROOF;
 
@@ -15,14 +16,16 @@ use crate::leakproof::functions::LEAKPROOF;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FunctionSet {
     pub scalar: HashMap<String, Arc<ScalarUDF>>,
+    /// They take a lambda.
+    pub higher_order: HashMap<String, Arc<HigherOrderUDF>>,
     pub aggregate: HashMap<String, Arc<AggregateUDF>>,
     pub window: HashMap<String, Arc<WindowUDF>>,
 }
 
-/// Every function of DataFusion that has a canonical name. Higher-order functions (lambdas) are not among them: their
-/// bodies are not walked by the gates.
+/// Every function of DataFusion that has a canonical name.
 struct Everything {
     scalar: Vec<Arc<ScalarUDF>>,
+    higher_order: Vec<Arc<HigherOrderUDF>>,
     aggregate: Vec<Arc<AggregateUDF>>,
     window: Vec<Arc<WindowUDF>>,
 }
@@ -35,6 +38,7 @@ static EVERYTHING: LazyLock<Everything> = LazyLock::new(|| Everything {
         .into_iter()
         .filter(|function| !NEVER.contains(&function.name()))
         .collect(),
+    higher_order: SessionStateDefaults::default_higher_order_functions(),
     aggregate: SessionStateDefaults::default_aggregate_functions(),
     window: SessionStateDefaults::default_window_functions(),
 });
@@ -61,6 +65,15 @@ impl FunctionSet {
                 set.scalar.insert(name.to_string(), Arc::clone(&bound));
             }
         }
+        for function in EVERYTHING
+            .higher_order
+            .iter()
+            .filter(|function| wanted(function.name()))
+        {
+            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+                set.higher_order.insert(name.to_string(), Arc::clone(function));
+            }
+        }
         for function in EVERYTHING.aggregate.iter().filter(|function| wanted(function.name())) {
             for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
                 set.aggregate.insert(name.to_string(), Arc::clone(function));
@@ -76,7 +89,10 @@ impl FunctionSet {
 
     /// Whether a function answers to the name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.scalar.contains_key(name) || self.aggregate.contains_key(name) || self.window.contains_key(name)
+        self.scalar.contains_key(name)
+            || self.higher_order.contains_key(name)
+            || self.aggregate.contains_key(name)
+            || self.window.contains_key(name)
     }
 
     /// Every name that a function answers to.
@@ -84,6 +100,7 @@ impl FunctionSet {
         let names = self
             .scalar
             .keys()
+            .chain(self.higher_order.keys())
             .chain(self.aggregate.keys())
             .chain(self.window.keys());
         names.map(String::as_str).collect()
@@ -92,9 +109,10 @@ impl FunctionSet {
     /// Canonical names of all functions here.
     pub(crate) fn canonical_names(&self) -> Vec<String> {
         let scalar = self.scalar.values().map(|function| function.name().to_string());
+        let higher_order = self.higher_order.values().map(|function| function.name().to_string());
         let aggregate = self.aggregate.values().map(|function| function.name().to_string());
         let window = self.window.values().map(|function| function.name().to_string());
-        scalar.chain(aggregate).chain(window).collect()
+        scalar.chain(higher_order).chain(aggregate).chain(window).collect()
     }
 
     /// Registers what optimizer rules look up by name. Rules of DataFusion 55 look up aggregates alone.
@@ -108,6 +126,16 @@ impl FunctionSet {
 pub(crate) fn entries() -> Vec<FunctionEntry> {
     let mut entries = BTreeMap::new();
     for function in &EVERYTHING.scalar {
+        let entry = entry(
+            function.name(),
+            function.aliases(),
+            FunctionKind::Scalar,
+            function.signature().volatility,
+            function.documentation(),
+        );
+        entries.insert((entry.name.clone(), 0), entry);
+    }
+    for function in &EVERYTHING.higher_order {
         let entry = entry(
             function.name(),
             function.aliases(),

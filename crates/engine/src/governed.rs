@@ -20,6 +20,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use crate::barrier::{BarrierExec, Disclosed};
 use crate::error::inside_barrier;
+use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit};
 use crate::leakproof::leakproof;
 use crate::names::{Names, Tables};
@@ -210,7 +211,7 @@ impl SessionTables {
             functions: &template.functions,
             options: &template.options,
         };
-        let plan = admit(sql, Bounds::REVIEWED)
+        let plan = admit(sql, Bounds::REVIEWED, dialect(&template.options))
             .map_err(Into::into)
             .and_then(|query| names.bind(&query, vec![]));
         self.expanding.borrow_mut().pop();

@@ -9,7 +9,7 @@ use datafusion::common::{Result, TableReference, not_impl_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::planner::ExprPlanner;
-use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
+use datafusion::logical_expr::{AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, ScalarUDF, TableSource, WindowUDF};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::planner::{ContextProvider, ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast::Statement;
@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use crate::error::table_unknown;
 use crate::functions::{FunctionSet, planners};
 use crate::gate::statement::Admitted;
+use crate::series::series;
 
 /// The catalog and schema that qualified names may give.
 const CATALOG: &str = "ambit";
@@ -88,6 +89,10 @@ impl<T: Tables> ContextProvider for Names<'_, T> {
         Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
     }
 
+    fn get_table_function_source(&self, name: &str, arguments: Vec<Expr>) -> Result<Arc<dyn TableSource>> {
+        series(name, arguments, self.functions, self.options)
+    }
+
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         planners()
     }
@@ -96,8 +101,8 @@ impl<T: Tables> ContextProvider for Names<'_, T> {
         self.functions.scalar.get(name).cloned()
     }
 
-    fn get_higher_order_meta(&self, _: &str) -> Option<Arc<HigherOrderUDF>> {
-        None
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.functions.higher_order.get(name).cloned()
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
@@ -121,7 +126,7 @@ impl<T: Tables> ContextProvider for Names<'_, T> {
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        vec![]
+        self.functions.higher_order.keys().cloned().collect()
     }
 
     fn udaf_names(&self) -> Vec<String> {

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use crate::Frame;
 use crate::encode::{EncodeError, Encoder, Sizes, Written};
 use crate::error::{Fault, binding, running};
+use crate::gate::dialect::dialect;
 use crate::gate::physical;
 use crate::gate::place::placed;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
@@ -73,7 +74,11 @@ impl Run {
     fn bind(&self) -> Result<(LogicalPlan, Contents), Fault> {
         let open = &self.scope.open;
         let template = &self.scope.template;
-        let admitted = admit(&open.statement.sql, Bounds::of(&open.limits))?;
+        let admitted = admit(
+            &open.statement.sql,
+            Bounds::of(&open.limits),
+            dialect(&template.options),
+        )?;
         let parameters = parameters(&admitted, &self.scope)?;
         let tables = SessionTables::new(Arc::clone(&self.scope));
         let names = Names {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ambit_protocol::SettingEntry;
-use datafusion::common::config::ConfigOptions;
+use datafusion::common::config::{ConfigOptions, Dialect};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 
@@ -59,9 +59,17 @@ const FIXED_KEYS: [&str; 7] = [
     "datafusion.optimizer.expand_views_at_output",
 ];
 
+/// Settings of a fixed group that change what SQL means and nothing that it can reach.
+const FREE_KEYS: [&str; 3] = [
+    "datafusion.sql_parser.default_null_ordering",
+    "datafusion.sql_parser.dialect",
+    "datafusion.sql_parser.parse_float_as_decimal",
+];
+
 /// Whether a contract or an environment may set `key`.
 pub(crate) fn settable(key: &str) -> bool {
-    !FIXED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) && !FIXED_KEYS.contains(&key)
+    FREE_KEYS.contains(&key)
+        || !FIXED_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) && !FIXED_KEYS.contains(&key)
 }
 
 /// All settings, sorted by key.
@@ -134,5 +142,13 @@ fn set(options: &mut ConfigOptions, known: &BTreeMap<String, SettingEntry>, key:
     if key.starts_with(RUNTIME_PREFIX) || value.is_empty() {
         return Ok(());
     }
-    options.set(key, value)
+    options.set(key, value)?;
+    // A policy could not say `$claims.x`.
+    if matches!(options.sql_parser.dialect, Dialect::MySQL | Dialect::Hive) {
+        options.sql_parser.dialect = Dialect::default();
+        return Err(DataFusionError::Configuration(format!(
+            "`$name` is no parameter in dialect `{value}`"
+        )));
+    }
+    Ok(())
 }

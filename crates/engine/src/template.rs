@@ -12,10 +12,12 @@ use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
+use datafusion::sql::sqlparser::dialect::Dialect;
 use sha2::{Digest, Sha256};
 
 use crate::error::Fault;
 use crate::functions::FunctionSet;
+use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit_expression};
 use crate::settings;
 use crate::types;
@@ -145,7 +147,7 @@ impl Template {
                 let parsed: Result<Vec<_>, Fault> = column
                     .masks
                     .iter()
-                    .map(|mask| policy_sql(&mask.id, &mask.sql))
+                    .map(|mask| policy_sql(&mask.id, &mask.sql, dialect(&self.options)))
                     .collect();
                 masks.insert(column.name.clone(), parsed.map_err(|fault| broken(fault.to_string()))?);
             }
@@ -153,7 +155,7 @@ impl Template {
         let filters: Result<Vec<_>, Fault> = table
             .filters
             .iter()
-            .map(|filter| policy_sql(&filter.id, &filter.sql))
+            .map(|filter| policy_sql(&filter.id, &filter.sql, dialect(&self.options)))
             .collect();
         Ok(CompiledTable {
             source: table.source.clone(),
@@ -173,8 +175,8 @@ fn visible(field: &Field, masked: bool) -> Field {
     )
 }
 
-pub(crate) fn policy_sql(id: &str, sql: &str) -> Result<PolicySql, Fault> {
-    let (expression, parameters) = admit_expression(sql, Bounds::REVIEWED)?;
+pub(crate) fn policy_sql(id: &str, sql: &str, dialect: &'static dyn Dialect) -> Result<PolicySql, Fault> {
+    let (expression, parameters) = admit_expression(sql, Bounds::REVIEWED, dialect)?;
     Ok(PolicySql {
         id: id.to_string(),
         expression,

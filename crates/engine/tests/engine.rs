@@ -9,6 +9,7 @@ mod io;
 mod leakproof;
 mod leaks;
 mod limits;
+mod settings;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.

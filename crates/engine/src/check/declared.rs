@@ -13,6 +13,7 @@ use datafusion::logical_expr::TableSource;
 
 use super::Checker;
 use crate::error::{Fault, binding};
+use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit};
 use crate::names::Tables;
 
@@ -87,7 +88,7 @@ impl<'a> Declared<'a> {
         self.expanding.borrow_mut().push(name.to_string());
         let outer = self.direct.borrow().clone();
         let names = self.checker.names(self, &self.checker.allowed);
-        let plan = admit(sql, Bounds::REVIEWED)
+        let plan = admit(sql, Bounds::REVIEWED, dialect(&self.checker.options))
             .map_err(Into::into)
             .and_then(|query| names.bind(&query, vec![]))
             .map_err(|error| self.broken(error));

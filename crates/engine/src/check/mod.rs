@@ -24,6 +24,7 @@ use datafusion::scalar::ScalarValue;
 
 use crate::error::{Fault, binding};
 use crate::functions::FunctionSet;
+use crate::gate::dialect::dialect;
 use crate::gate::place::placed;
 use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
@@ -158,7 +159,7 @@ impl<'a> Checker<'a> {
         parameters: &BTreeMap<String, String>,
         view: Option<&str>,
     ) -> Result<CheckResult, Fault> {
-        let admitted = admit(sql, Bounds::REVIEWED)?;
+        let admitted = admit(sql, Bounds::REVIEWED, dialect(&self.options))?;
         let values = parameter_values(&admitted, parameters)?;
         let tables = Declared::new(self, view);
         let bound = self
@@ -178,7 +179,7 @@ impl<'a> Checker<'a> {
     }
 
     fn policy(&self, sql: &str, table: &str, masked: Option<&str>) -> Result<CheckResult, Fault> {
-        let parsed = policy_sql(table, sql)?;
+        let parsed = policy_sql(table, sql, dialect(&self.options))?;
         let compiled = self.compiled(table)?;
         let tables = Declared::raw(self);
         let names = self.names(&tables, &self.everything);

@@ -1,6 +1,8 @@
 //! Syntax that DataFusion parses and then ignores: to answer another question than was asked is worse than to refuse.
 
-use datafusion::sql::sqlparser::ast::{GroupByExpr, OrderBy, OrderByKind, Query, Select, TableFactor};
+use datafusion::sql::sqlparser::ast::{GroupByExpr, ObjectName, OrderBy, OrderByKind, Query, Select, TableFactor};
+
+use crate::series::SERIES;
 
 /// Why a query is not admitted.
 pub(super) fn ignored_in_query(query: &Query) -> Option<String> {
@@ -37,7 +39,7 @@ pub(super) fn ignored_in_select(select: &Select) -> Option<String> {
     first(&ignored).map(|word| format!("`{word}` is not admitted"))
 }
 
-/// The same, of what stands in FROM; functions of tables too, which could read what no grant names.
+/// The same, of what stands in FROM. A function there could read what no grant names, but for those that make their rows.
 pub(super) fn ignored_in_factor(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table {
@@ -52,7 +54,7 @@ pub(super) fn ignored_in_factor(factor: &TableFactor) -> Option<String> {
             json_path,
             ..
         } => {
-            if args.is_some() {
+            if args.is_some() && !makes_rows(name) {
                 return Some(format!("table function `{name}` is not admitted"));
             }
             let ignored = [
@@ -65,9 +67,18 @@ pub(super) fn ignored_in_factor(factor: &TableFactor) -> Option<String> {
             ];
             first(&ignored).map(|word| format!("{word} is not admitted"))
         }
+        TableFactor::Function {
+            name,
+            with_ordinality: false,
+            ..
+        } if makes_rows(name) => None,
         TableFactor::Derived { .. } | TableFactor::NestedJoin { .. } | TableFactor::UNNEST { .. } => None,
         other => Some(format!("`{other}` is not admitted in FROM")),
     }
+}
+
+fn makes_rows(name: &ObjectName) -> bool {
+    matches!(name.0.as_slice(), [part] if part.as_ident().is_some_and(|name| SERIES.contains(&name.value.as_str())))
 }
 
 fn first(ignored: &[(bool, &'static str)]) -> Option<&'static str> {

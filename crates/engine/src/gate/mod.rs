@@ -1,6 +1,7 @@
 //! The gates: what a statement may be (before it is bound), what its plan may hold (bound and optimized), and what may
 //! stand at the leaves of the physical plan. Each refuses by name, and none trusts the one before.
 
+pub(crate) mod dialect;
 mod ignored;
 pub(crate) mod physical;
 pub(crate) mod place;

@@ -10,6 +10,7 @@ use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::memory::LazyMemoryExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::work_table::WorkTableExec;
 
@@ -40,6 +41,7 @@ fn constant(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.is::<PlaceholderRowExec>()
         || plan.is::<EmptyExec>()
         || plan.is::<WorkTableExec>()
+        || plan.is::<LazyMemoryExec>()
         || plan
             .downcast_ref::<DataSourceExec>()
             .is_some_and(|source| source.data_source().downcast_ref::<MemorySourceConfig>().is_some())

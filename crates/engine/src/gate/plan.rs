@@ -11,6 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, WindowFunctionDefinition};
 
 use crate::error::{Fault, function_unknown};
 use crate::governed::GovernedTable;
+use crate::series::Series;
 
 /// Functions that DataFusion's own rules put into plans: rewriting DISTINCT ON, decorrelating subqueries, taking fields.
 /// None of them shows more than the expression it replaces.
@@ -68,6 +69,10 @@ pub(crate) fn verify(plan: &LogicalPlan, allowed: &Allowed<'_>, stage: Stage) ->
             .into());
         }
         verify_node(node, allowed)?;
+        if let Some(name) = series(node) {
+            verify_function(name, allowed, stage)?;
+            contents.functions.insert(name.to_string());
+        }
         node.apply_expressions(|expression| {
             expression.apply(|part| {
                 if let Some(name) = function_name(part)? {
@@ -100,12 +105,21 @@ fn verify_node(node: &LogicalPlan, allowed: &Allowed<'_>) -> Result<()> {
         | LogicalPlan::RecursiveQuery(_)
         | LogicalPlan::Unnest(_) => Ok(()),
         LogicalPlan::TableScan(scan) if !allowed.governed || GovernedTable::is_source(&scan.source) => Ok(()),
+        other if series(other).is_some() => Ok(()),
         other => Err(Fault::new(
             EngineErrorCode::PlanRefused,
             "the plan holds a step that no session may run",
         )
         .detail(format!("{}", other.display()))
         .into()),
+    }
+}
+
+/// The function that makes the rows of a scan.
+fn series(node: &LogicalPlan) -> Option<&'static str> {
+    match node {
+        LogicalPlan::TableScan(scan) => Series::function(&scan.source),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArguments, ObjectName, Query, Select, SetExpr, Statement, TableFactor, Value,
     ValueWithSpan, Visit, Visitor,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
@@ -60,9 +60,9 @@ impl Bounds {
 }
 
 /// Parses and admits a consumer's statement, a view or a named query.
-pub(crate) fn admit(sql: &str, bounds: Bounds) -> Result<Admitted, Fault> {
-    let (tokens, parameters) = tokenize(sql, bounds)?;
-    let mut statements = parser(tokens).parse_statements().map_err(syntax)?;
+pub(crate) fn admit(sql: &str, bounds: Bounds, dialect: &'static dyn Dialect) -> Result<Admitted, Fault> {
+    let (tokens, parameters) = tokenize(sql, bounds, dialect)?;
+    let mut statements = parser(tokens, dialect).parse_statements().map_err(syntax)?;
     let statement = match (statements.pop(), statements.len()) {
         (Some(statement), 0) => statement,
         (None, _) => return Err(refused("the statement is empty")),
@@ -78,9 +78,13 @@ pub(crate) fn admit(sql: &str, bounds: Bounds) -> Result<Admitted, Fault> {
 }
 
 /// Parses and admits a policy's expression. `$claims.x` is one parameter named `claims.x`.
-pub(crate) fn admit_expression(sql: &str, bounds: Bounds) -> Result<(Expr, Vec<String>), Fault> {
-    let (tokens, parameters) = tokenize(sql, bounds)?;
-    let mut parser = parser(tokens);
+pub(crate) fn admit_expression(
+    sql: &str,
+    bounds: Bounds,
+    dialect: &'static dyn Dialect,
+) -> Result<(Expr, Vec<String>), Fault> {
+    let (tokens, parameters) = tokenize(sql, bounds, dialect)?;
+    let mut parser = parser(tokens, dialect);
     let expression = parser.parse_expr().map_err(syntax)?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
@@ -94,15 +98,14 @@ pub(crate) fn admit_expression(sql: &str, bounds: Bounds) -> Result<(Expr, Vec<S
     Ok((expression, parameters))
 }
 
-fn parser(tokens: Vec<TokenWithSpan>) -> Parser<'static> {
-    static DIALECT: GenericDialect = GenericDialect {};
-    Parser::new(&DIALECT)
+fn parser(tokens: Vec<TokenWithSpan>, dialect: &'static dyn Dialect) -> Parser<'static> {
+    Parser::new(dialect)
         .with_recursion_limit(RECURSION_MAX)
         .with_tokens_with_locations(tokens)
 }
 
 /// Tokens with `$name` numbered to `$1`, `$2`, ...: only positional placeholders get their type while being bound.
-fn tokenize(sql: &str, bounds: Bounds) -> Result<(Vec<TokenWithSpan>, Vec<String>), Fault> {
+fn tokenize(sql: &str, bounds: Bounds, dialect: &dyn Dialect) -> Result<(Vec<TokenWithSpan>, Vec<String>), Fault> {
     if sql.len() as u64 > bounds.bytes {
         return Err(complex(format!(
             "the statement has {} bytes, at most {} are allowed",
@@ -110,15 +113,13 @@ fn tokenize(sql: &str, bounds: Bounds) -> Result<(Vec<TokenWithSpan>, Vec<String
             bounds.bytes
         )));
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, sql)
-        .tokenize_with_location()
-        .map_err(|error| {
-            let position = Position {
-                line: error.location.line,
-                column: error.location.column,
-            };
-            Fault::new(EngineErrorCode::SqlSyntax, lowered(&error.message)).at(Some(position))
-        })?;
+    let tokens = Tokenizer::new(dialect, sql).tokenize_with_location().map_err(|error| {
+        let position = Position {
+            line: error.location.line,
+            column: error.location.column,
+        };
+        Fault::new(EngineErrorCode::SqlSyntax, lowered(&error.message)).at(Some(position))
+    })?;
     let tokens: Vec<TokenWithSpan> = tokens
         .into_iter()
         .filter(|token| !matches!(token.token, Token::Whitespace(_)))
@@ -134,8 +135,13 @@ fn tokenize(sql: &str, bounds: Bounds) -> Result<(Vec<TokenWithSpan>, Vec<String
 
 /// On tokens, because a forged optimizer alias may stand where no visitor looks.
 fn reserved(token: &Token) -> bool {
-    let Token::Word(word) = token else { return false };
-    let name = word.value.to_ascii_lowercase();
+    let name = match token {
+        Token::Word(word) => &word.value,
+        // Some aliases are written like strings.
+        Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) => text,
+        _ => return false,
+    };
+    let name = name.to_ascii_lowercase();
     RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
@@ -289,7 +295,6 @@ impl Visitor for Inspector {
     fn pre_visit_expr(&mut self, expression: &Expr) -> Step {
         self.enter()?;
         match expression {
-            Expr::Lambda(_) => stop(refused("lambda expressions are not admitted")),
             Expr::Value(ValueWithSpan {
                 value: Value::Placeholder(name),
                 ..
