@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::compute::BatchCoalescer;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -24,14 +23,14 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
 };
-use futures::stream::Fuse;
-use futures::{Stream, StreamExt, ready};
+use futures::{Stream, StreamExt};
 
 use crate::compact::compact;
 use crate::error::inside_barrier;
 use crate::estimates::estimates;
 use crate::injected::injected;
 use crate::leakproof::leakproof_dynamic;
+use crate::recut::Recut;
 
 /// What the policy lets out of one scan.
 #[derive(Debug)]
@@ -88,6 +87,11 @@ impl BarrierExec {
 
     pub(crate) fn table(&self) -> &str {
         &self.disclosed.table
+    }
+
+    /// Its dynamic filters; none, where it hides no row.
+    pub(crate) fn dynamic_over_hidden(&self) -> &[Arc<dyn PhysicalExpr>] {
+        if self.disclosed.every_row { &[] } else { &self.dynamic }
     }
 
     /// The same scan with these of its dynamic filters alone; `None` where it has no other, or hides no row.
@@ -218,13 +222,15 @@ impl ExecutionPlan for BarrierExec {
             .inner
             .execute(partition, context)
             .map_err(|error| inside_barrier(self.table(), error))?;
-        let waiting =
-            BatchCoalescer::new(inner.schema(), rows).with_biggest_coalesce_batch_size(Some(rows.saturating_sub(1)));
+        // Where rows may be hidden, batches must not tell how many.
+        let inner = if self.disclosed.every_row {
+            inner
+        } else {
+            Box::pin(Recut::new(inner, rows))
+        };
         Ok(Box::pin(Crossing {
             disclosed: Arc::clone(&self.disclosed),
-            waiting: (!self.disclosed.every_row).then_some(waiting),
-            // The end is asked for again when the last rows have left.
-            inner: inner.fuse(),
+            inner,
         }))
     }
 }
@@ -232,30 +238,10 @@ impl ExecutionPlan for BarrierExec {
 /// What comes out: batches without a hidden byte, errors without a word of what is inside.
 struct Crossing {
     disclosed: Arc<Disclosed>,
-    /// Where rows may be hidden, batches are cut anew, always as large: where they end would tell how many hidden rows lay
-    /// between, by the order that joins give rows, and by what was answered before a statement failed. Whole ones pass.
-    waiting: Option<BatchCoalescer>,
-    inner: Fuse<SendableRecordBatchStream>,
+    inner: SendableRecordBatchStream,
 }
 
 impl Crossing {
-    fn poll_batch(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<RecordBatch>>> {
-        loop {
-            let Some(waiting) = &mut self.waiting else {
-                return self.inner.poll_next_unpin(context);
-            };
-            if let Some(batch) = waiting.next_completed_batch() {
-                return Poll::Ready(Some(Ok(batch)));
-            }
-            match ready!(self.inner.poll_next_unpin(context)) {
-                Some(Ok(batch)) => waiting.push_batch(batch)?,
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None if waiting.is_empty() => return Poll::Ready(None),
-                None => waiting.finish_buffered_batch()?,
-            }
-        }
-    }
-
     fn cross(&self, batch: RecordBatch) -> Result<RecordBatch> {
         // Where no row is hidden, a column that is shown as it is hides nothing.
         let every_row = self.disclosed.every_row;
@@ -274,7 +260,7 @@ impl Stream for Crossing {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_batch(context).map(|next| {
+        self.inner.poll_next_unpin(context).map(|next| {
             next.map(|batch| {
                 batch
                     .and_then(|batch| self.cross(batch))

@@ -19,6 +19,7 @@ use crate::error::Fault;
 use crate::functions::FunctionSet;
 use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit_expression};
+use crate::probing::rules;
 use crate::settings;
 use crate::types;
 
@@ -81,6 +82,7 @@ impl Template {
         let builder = functions.register(
             SessionStateBuilder::new()
                 .with_config(SessionConfig::from(options.clone()))
+                .with_physical_optimizer_rules(rules())
                 .with_catalog_list(Arc::new(datafusion::catalog::EmptyCatalogProviderList)),
         );
         Ok(Self {

@@ -133,6 +133,13 @@ async fn file_metadata_answers_only_where_nothing_is_hidden() {
     let answer = fixture.ask(asked).await;
     assert_eq!(answer.text(), "{\"n\":20000,\"high\":19999}\n");
     assert_eq!(read(&answer), 0, "nothing is hidden, and the footer knows");
+    let nullable: Vec<bool> = answer
+        .planned
+        .iter()
+        .flat_map(|plan| &plan.columns)
+        .map(|column| column.nullable)
+        .collect();
+    assert_eq!(nullable, [false, true], "what the footer knew is not told");
 }
 
 /// Rows that came out of barriers' scans.

@@ -81,6 +81,16 @@ async fn denied_and_missing_are_one_answer() {
     assert_eq!(fixture.ask("SELECT * FROM payroll").await.code(), "TableUnknown");
 }
 
+/// Its type is the contract's, whatever the credential says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_has_its_declared_type() {
+    let fixture = Fixture::new();
+    let mut open = fixture.open("SELECT count(*) AS n FROM emp", crate::fixture::limits());
+    open.claims.get_mut("tenant").unwrap().data_type = "bigint".into();
+    let answer = fixture.run(open, tokio_util::sync::CancellationToken::new()).await;
+    assert_eq!(answer.text(), "{\"n\":3}\n", "{}", answer.told());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_claim_refuses() {
     let fixture = Fixture::new();

@@ -99,7 +99,8 @@ async fn a_panic_ends_its_session_alone() {
     let fixture = Fixture::new();
     let amplified = "SELECT regexp_replace(repeat('a', 60000), 'a', repeat('b', 60000), 'g') AS x";
     let answer = fixture.ask(amplified).await;
-    assert_ne!(answer.outcome.status, OutcomeStatus::Completed);
+    assert_eq!(answer.outcome.status, OutcomeStatus::Failed);
+    assert_eq!(answer.told(), "the engine failed; the session was closed None");
     assert_eq!(fixture.ask("SELECT count(*) AS n FROM emp").await.text(), "{\"n\":3}\n");
 }
 

@@ -17,6 +17,9 @@ pub struct Case {
     pub ordered: bool,
     pub arbitrary: bool,
     pub fallible: bool,
+    /// The code, where no session runs the statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     pub world: World,
 }
 
@@ -28,6 +31,7 @@ impl Case {
             ordered: query.ordered,
             arbitrary: query.arbitrary,
             fallible: query.fallible,
+            refused: None,
             world: world.clone(),
         }
     }
@@ -45,7 +49,10 @@ impl Case {
     /// Runs it in every format.
     pub async fn run(&self) -> Vec<Finding> {
         let stage = Stage::new(&self.world).await;
-        let mut findings = stage.run(&self.query(), &FORMATS).await.1;
+        let mut findings = match &self.refused {
+            Some(code) => stage.probe(&self.sql, code).await,
+            None => stage.run(&self.query(), &FORMATS).await.1,
+        };
         findings.retain(|finding| !known(finding.channel));
         findings
     }

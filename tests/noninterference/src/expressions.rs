@@ -145,6 +145,10 @@ impl Maker<'_> {
             10 => self.failing("overflow", format!("abs({a})")),
             11 => match self.column(scope, Ty::List) {
                 Some(list) => {
+                    if self.draw.chance(40) {
+                        self.feature("lambda");
+                        return self.failing("division", format!("array_transform({list}, e -> {a} / e)[1]"));
+                    }
                     self.feature("array index");
                     self.failing("array index", format!("{list}[{a}]"))
                 }
@@ -265,6 +269,8 @@ impl Maker<'_> {
         } else {
             reach.ty
         };
+        // A boolean is a predicate again: it has an end.
+        let depth = depth - usize::from(ty == Ty::Bool && depth > 0);
         let (a, plain) = if matches!(ty, Ty::List | Ty::Struct | Ty::Other) || self.draw.chance(40) {
             (reach.sql, false)
         } else {

@@ -19,6 +19,9 @@ use crate::policies::{CLAIMS, PURPOSE, TENANT};
 use crate::tables::{Format, Row, Table};
 use crate::world::World;
 
+/// Of the name under which a session's store is mounted.
+const MOUNT_DIGITS: usize = 32;
+
 /// The clock of every session.
 pub const CLOCK_MICROS: i64 = 1_700_000_000_000_000;
 
@@ -102,8 +105,19 @@ impl Answer {
         lines
     }
 
-    pub fn plan(&self) -> &str {
-        self.planned.as_ref().map_or("", |plan| plan.physical_plan.as_str())
+    /// The plan, without the names of the folders that data lies in.
+    pub fn plan(&self) -> String {
+        let text = self.planned.as_ref().map_or("", |plan| plan.physical_plan.as_str());
+        let parts = text.split_inclusive(|letter: char| !letter.is_ascii_hexdigit());
+        let nameless = parts.map(|part| {
+            let digits = part.trim_end_matches(|letter: char| !letter.is_ascii_hexdigit());
+            if digits.len() == MOUNT_DIGITS {
+                &part[MOUNT_DIGITS..]
+            } else {
+                part
+            }
+        });
+        nameless.collect()
     }
 }
 

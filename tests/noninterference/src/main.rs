@@ -1,4 +1,4 @@
-//! `ambit-oracle --seed N --triples N`: exit code 0 only without a finding. `--world N` runs one world again, `--cases` what was kept.
+//! `ambit-oracle --seed N --triples N`: exit code 0 only without a finding. `--world N` runs one world again and prints its queries, `--cases` what was kept.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -90,8 +90,14 @@ async fn main() -> ExitCode {
         }
         let seed = arguments.world.unwrap_or_else(|| derived(arguments.seed, index));
         index += 1;
+        let alone = arguments.world.is_some();
+        let asks = |sql: &str| {
+            if alone {
+                println!("{sql};");
+            }
+        };
         let triples = QUERIES.min(arguments.triples - total.triples);
-        let (tally, found) = oracle::world(seed, triples, arguments.shrink && printed < PRINTED_MAX).await;
+        let (tally, found) = oracle::world(seed, triples, arguments.shrink && printed < PRINTED_MAX, asks).await;
         total.add(tally);
         for found in found {
             printed += 1;

@@ -19,8 +19,8 @@ pub struct Found {
     pub case: Case,
 }
 
-/// One world and its queries; `shrink` makes what is found small.
-pub async fn world(seed: u64, triples: u64, shrink: bool) -> (Tally, Vec<Found>) {
+/// One world and its queries; `shrink` makes what is found small, `asks` hears each query before it runs.
+pub async fn world(seed: u64, triples: u64, shrink: bool, asks: impl Fn(&str)) -> (Tally, Vec<Found>) {
     let mut draw = Draw::seeded(seed);
     let world = World::draw(&mut draw).await;
     let stage = Stage::new(&world).await;
@@ -38,6 +38,7 @@ pub async fn world(seed: u64, triples: u64, shrink: bool) -> (Tally, Vec<Found>)
         } else {
             std::slice::from_ref(draw.pick(&FORMATS))
         };
+        asks(&query.sql);
         let (end, findings) = stage.run(&query, formats).await;
         tally.triples += 1;
         *tally.ends.entry(end).or_default() += 1;
@@ -68,6 +69,7 @@ pub async fn world(seed: u64, triples: u64, shrink: bool) -> (Tally, Vec<Found>)
         *tally.channels.entry(finding.channel).or_default() += 1;
         let mut case = Case::new(&format!("gate: {code}"), &queries::draw(&mut draw, &world), &world);
         case.sql = sql.into();
+        case.refused = Some(code.into());
         found.push(Found {
             world_seed: seed,
             finding,

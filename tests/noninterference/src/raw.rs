@@ -12,6 +12,7 @@ use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaPr
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::{DataFusionError, SchemaError};
 use datafusion::datasource::{MemTable, ViewTable};
+use datafusion::execution::SessionState;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_plan::{collect, displayable};
@@ -176,31 +177,45 @@ impl Raw {
     }
 
     pub async fn ask(&self, sql: &str) -> Result<RawAnswer, RawError> {
-        let state = self.session.state();
-        let bound = state.create_logical_plan(sql).await.map_err(|error| planning(&error))?;
-        let analyzed = state
-            .analyzer()
-            .execute_and_check(bound, state.config_options(), |_, _| {})
-            .map_err(|error| planning(&error))?;
-        let optimized = state
-            .optimizer()
-            .optimize(analyzed, &state, |_, _| {})
-            .map_err(|error| running(&error))?;
-        let plan = state
-            .query_planner()
-            .create_physical_plan(&optimized, &state)
-            .await
-            .map_err(|error| running(&error))?;
-        let text = displayable(plan.as_ref()).indent(false).to_string();
-        let schema = plan.schema();
-        let context = Arc::new(datafusion::execution::TaskContext::from(&state));
-        let rows = collect(plan, context).await.map_err(|error| running(&error))?;
-        Ok(RawAnswer {
-            schema,
-            rows,
-            plan: text,
-        })
+        answered(&self.session.state(), sql).await
     }
+
+    /// Without the rule that pushes filters through physical joins: DataFusion 55 takes columns of one name on both sides
+    /// for the same (`a.x / b.x IS NULL` over an outer join).
+    pub async fn ask_without_pushing(&self, sql: &str) -> Result<RawAnswer, RawError> {
+        let state = self.session.state();
+        let rules = state.physical_optimizers().iter();
+        let rules = rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).cloned();
+        let rules = rules.collect();
+        let builder = SessionStateBuilder::new_from_existing(state);
+        answered(&builder.with_physical_optimizer_rules(rules).build(), sql).await
+    }
+}
+
+async fn answered(state: &SessionState, sql: &str) -> Result<RawAnswer, RawError> {
+    let bound = state.create_logical_plan(sql).await.map_err(|error| planning(&error))?;
+    let analyzed = state
+        .analyzer()
+        .execute_and_check(bound, state.config_options(), |_, _| {})
+        .map_err(|error| planning(&error))?;
+    let optimized = state
+        .optimizer()
+        .optimize(analyzed, state, |_, _| {})
+        .map_err(|error| running(&error))?;
+    let plan = state
+        .query_planner()
+        .create_physical_plan(&optimized, state)
+        .await
+        .map_err(|error| running(&error))?;
+    let text = displayable(plan.as_ref()).indent(false).to_string();
+    let schema = plan.schema();
+    let context = Arc::new(datafusion::execution::TaskContext::from(state));
+    let rows = collect(plan, context).await.map_err(|error| running(&error))?;
+    Ok(RawAnswer {
+        schema,
+        rows,
+        plan: text,
+    })
 }
 
 /// What is planted in binary values, which are shown as digits.
@@ -239,7 +254,9 @@ fn planning(error: &DataFusionError) -> RawError {
 /// The code of an error of a statement that runs.
 fn running(error: &DataFusionError) -> RawError {
     let code = match error.find_root() {
-        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) => "ComputeFailed",
+        DataFusionError::ArrowError(..) | DataFusionError::Execution(_) | DataFusionError::External(_) => {
+            "ComputeFailed"
+        }
         DataFusionError::ResourcesExhausted(_) => "LimitMemory",
         DataFusionError::Plan(_) | DataFusionError::SchemaError(..) | DataFusionError::NotImplemented(_) => {
             "SqlInvalid"

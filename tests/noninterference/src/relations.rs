@@ -78,6 +78,15 @@ impl Maker<'_> {
             let sql = format!("(VALUES (1, 'ann'), (4, '7'), (NULL, 'b')) AS {alias}(v, w)");
             return (sql, qualified(&alias, &[("v".into(), Ty::Int), ("w".into(), Ty::Text)]));
         }
+        if choice == 14 {
+            self.feature("series");
+            let alias = self.alias();
+            let sql = *self.draw.pick(&["range(0, 7)", "generate_series(9, 1, -2)"]);
+            return (
+                format!("{sql} AS {alias}(v)"),
+                qualified(&alias, &[("v".into(), Ty::Int)]),
+            );
+        }
         if !self.ctes.is_empty() && choice >= 10 {
             let (name, columns) = self.ctes[self.draw.below(self.ctes.len())].clone();
             let alias = self.alias();

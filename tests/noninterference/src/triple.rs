@@ -93,16 +93,31 @@ impl Stage {
             return;
         }
         let mut found = told_apart(query, own, twin);
-        // The parts of a UNION run at once. What one and the same data answers either way tells nothing but time.
-        for _ in 0..RACES {
-            if self.governed.ask(Data::Own, &query.sql, own.format).await.same(twin)
-                || self.governed.ask(Data::Twin, &query.sql, own.format).await.same(own)
-            {
-                found.channel = RACE;
-                break;
-            }
+        if self
+            .race(query, (Data::Own, own), (Data::Twin, twin), Answer::same)
+            .await
+        {
+            found.channel = RACE;
         }
         findings.push(found);
+    }
+
+    /// Whether one and the same data answers either way: the parts of a UNION run at once. That tells nothing but time.
+    async fn race(
+        &self,
+        query: &Query,
+        (data, answer): (Data, &Answer),
+        (other_data, other): (Data, &Answer),
+        same: impl Fn(&Answer, &Answer) -> bool,
+    ) -> bool {
+        for _ in 0..RACES {
+            if same(&self.governed.ask(data, &query.sql, answer.format).await, other)
+                || same(&self.governed.ask(other_data, &query.sql, answer.format).await, answer)
+            {
+                return true;
+            }
+        }
+        false
     }
 
     /// A statement that must be refused by `code`.
@@ -134,6 +149,15 @@ impl Stage {
         }
     }
 
+    /// Whether it failed while it ran, or while it was planned on ranges of rows that are all visible.
+    async fn fails_on_visible_rows(&self, query: &Query, own: &Answer) -> bool {
+        if own.planned.is_some() {
+            return true;
+        }
+        let visible = self.governed.ask(Data::Visible, &query.sql, OutputFormat::Arrow).await;
+        own.code().as_deref() == Some("ComputeFailed") && visible.code() == own.code()
+    }
+
     async fn held_against(
         &self,
         query: &Query,
@@ -143,11 +167,17 @@ impl Stage {
     ) -> End {
         match (own.code(), raw) {
             (None, Ok(raw)) => {
-                same_rows(query, own, &raw, findings);
+                if let Some(mut found) = unlike_rows(query, own, &raw) {
+                    let again = self.raw.ask_without_pushing(&query.sql).await;
+                    if again.is_ok_and(|raw| unlike_rows(query, own, &raw).is_none()) {
+                        found.channel = RAW_FAULT;
+                    }
+                    findings.push(found);
+                }
                 End::Succeeded
             }
             (Some(code), Err(error)) => {
-                if code != error.code && !(query.fallible && own.planned.is_some()) {
+                if code != error.code && !(query.fallible && self.fails_on_visible_rows(query, own).await) {
                     findings.push(finding(
                         "error",
                         format!("`{code}`, raw `{}`: {}", error.code, error.text),
@@ -171,9 +201,13 @@ impl Stage {
                 let open = (query.fallible || query.arbitrary)
                     && code.as_deref().is_none_or(|code| code == "ComputeFailed")
                     && raw.as_deref().is_none_or(|raw| raw.starts_with("ComputeFailed"));
-                if !open || (visible.code() != code && visible.plan() == own.plan()) {
+                let differ = visible.code() != code;
+                let (one, other) = ((Data::Own, own), (Data::Visible, &visible));
+                if open && differ && self.race(query, one, other, |a, b| a.code() == b.code()).await {
+                    findings.push(finding(RACE, differs));
+                } else if !open || (differ && visible.plan() == own.plan()) {
                     findings.push(finding("success", differs));
-                } else if visible.code() != code {
+                } else if differ {
                     findings.push(finding(PLAN_CHOICE, differs));
                 }
                 End::OpenOrder
@@ -190,29 +224,23 @@ fn finding(channel: &'static str, text: String) -> Finding {
     Finding { channel, text }
 }
 
-fn same_rows(query: &Query, own: &Answer, raw: &RawAnswer, findings: &mut Vec<Finding>) {
+/// How the rows differ, if they do.
+fn unlike_rows(query: &Query, own: &Answer, raw: &RawAnswer) -> Option<Finding> {
     let (schema, batches) = decoded(&own.bytes());
     let (found, wanted) = (shape(&schema), shape(&raw.schema));
     if found != wanted {
-        findings.push(finding("schema", format!("{found:?}, raw {wanted:?}")));
-        return;
+        return Some(finding("schema", format!("{found:?}, raw {wanted:?}")));
     }
     let (mut found, mut wanted) = (cells(&batches), cells(&raw.rows));
     if query.arbitrary {
-        if found.len() != wanted.len() {
-            findings.push(finding("rows", format!("{} rows, raw {}", found.len(), wanted.len())));
-        }
-        return;
+        let differs = format!("{} rows, raw {}", found.len(), wanted.len());
+        return (found.len() != wanted.len()).then(|| finding("rows", differs));
     }
     if !query.ordered {
         (found, wanted) = (sorted(found), sorted(wanted));
     }
-    if found != wanted {
-        findings.push(finding(
-            "rows",
-            format!("{found:?}\n  raw: {wanted:?}\n{}\n  raw:\n{}", own.plan(), raw.plan),
-        ));
-    }
+    let differs = || format!("{found:?}\n  raw: {wanted:?}\n{}\n  raw:\n{}", own.plan(), raw.plan);
+    (found != wanted).then(|| finding("rows", differs()))
 }
 
 /// How two answers differ that should not.

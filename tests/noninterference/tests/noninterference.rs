@@ -16,7 +16,7 @@ const WORLDS: u64 = 30;
 async fn worlds(seed: u64, count: u64) -> Tally {
     let mut total = Tally::default();
     for index in 0..count {
-        let (tally, found) = oracle::world(derived(seed, index), QUERIES, true).await;
+        let (tally, found) = oracle::world(derived(seed, index), QUERIES, true, |_| ()).await;
         total.add(tally);
         if let Some(found) = found.first() {
             panic!(

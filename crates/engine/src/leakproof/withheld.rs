@@ -1,8 +1,10 @@
-//! Dynamic filters that a barrier must not have after all. They skip whole row groups, so whether a visible row comes out
-//! depends on the hidden rows around it. That is no matter where the join that made the filter drops the row anyway; but
-//! an expression on the way to that join would fail on it, or not.
+//! Dynamic filters over hidden rows, once the plan is whole. They skip whole row groups, so whether a visible row comes out
+//! depends on the hidden rows around it. The join that made the filter drops the row anyway; but
+//!
+//! - an expression on the way to that join would fail on it, or not: there the barrier goes without the filter;
+//! - an expression above the join would meet other rows first: there the join's batches are cut anew.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ambit_protocol::LeakproofArgument;
@@ -22,37 +24,72 @@ use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use super::functions::LEAKPROOF;
 use super::{comparison, widens};
 use crate::barrier::BarrierExec;
+use crate::recut::RecutExec;
 
-/// Dynamic filters that are made above, and whether an expression that can fail lies between.
-type Above = HashMap<u64, bool>;
+/// What lies above a step.
+#[derive(Clone, Default)]
+struct Above {
+    /// Dynamic filters that are made there, and whether an expression that can fail lies between.
+    made: HashMap<u64, bool>,
+    /// Whether an expression can fail anywhere above.
+    fails: bool,
+}
 
 /// `plan`, whose barriers over hidden rows keep those filters alone that change no failure.
 pub(crate) fn withheld(plan: Arc<dyn ExecutionPlan>, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-    below(plan, &Above::new(), config)
+    Ok(below(plan, &Above::default(), config)?.0)
 }
 
-fn below(plan: Arc<dyn ExecutionPlan>, above: &Above, config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+/// The step, and the filters that barriers over hidden rows kept below it.
+fn below(
+    plan: Arc<dyn ExecutionPlan>,
+    above: &Above,
+    config: &ConfigOptions,
+) -> Result<(Arc<dyn ExecutionPlan>, HashSet<u64>)> {
     if let Some(barrier) = plan.downcast_ref::<BarrierExec>() {
-        let harmless = |filter: &Arc<dyn PhysicalExpr>| {
-            let id = filter.expression_id();
-            id.and_then(|id| above.get(&id)) == Some(&false)
-        };
-        return Ok(match barrier.with_dynamic_only(&harmless, config)? {
-            Some(barrier) => Arc::new(barrier),
-            None => plan,
-        });
+        return bared(&plan, barrier, above, config);
     }
     let fails = fails(plan.as_ref())?;
-    let mut here: Above = above.iter().map(|(id, failed)| (*id, *failed || fails)).collect();
-    let made = plan.dynamic_expressions_produced();
-    here.extend(
-        made.iter()
-            .filter_map(|filter| filter.expression_id())
-            .map(|id| (id, fails)),
-    );
-    let children = plan.children().into_iter();
-    let after: Result<Vec<_>> = children.map(|child| below(Arc::clone(child), &here, config)).collect();
-    replace_children_if_necessary(Arc::clone(&plan), after?)
+    let made: Vec<u64> = plan
+        .dynamic_expressions_produced()
+        .iter()
+        .filter_map(|filter| filter.expression_id())
+        .collect();
+    let mut here = Above {
+        made: above.made.iter().map(|(id, failed)| (*id, *failed || fails)).collect(),
+        fails: above.fails || fails,
+    };
+    here.made.extend(made.iter().map(|id| (*id, fails)));
+    let (mut children, mut kept) = (Vec::new(), HashSet::new());
+    for child in plan.children() {
+        let (child, below) = below(Arc::clone(child), &here, config)?;
+        children.push(child);
+        kept.extend(below);
+    }
+    let plan = replace_children_if_necessary(Arc::clone(&plan), children)?;
+    if above.fails && made.iter().any(|id| kept.contains(id)) {
+        return Ok((Arc::new(RecutExec(plan)), kept));
+    }
+    Ok((plan, kept))
+}
+
+fn bared(
+    plan: &Arc<dyn ExecutionPlan>,
+    barrier: &BarrierExec,
+    above: &Above,
+    config: &ConfigOptions,
+) -> Result<(Arc<dyn ExecutionPlan>, HashSet<u64>)> {
+    let mut kept = HashSet::new();
+    for filter in barrier.dynamic_over_hidden() {
+        let id = filter.expression_id();
+        kept.extend(id.filter(|id| above.made.get(id) == Some(&false)));
+    }
+    let keep = |filter: &Arc<dyn PhysicalExpr>| filter.expression_id().is_some_and(|id| kept.contains(&id));
+    let plan = match barrier.with_dynamic_only(&keep, config)? {
+        Some(barrier) => Arc::new(barrier),
+        None => Arc::clone(plan),
+    };
+    Ok((plan, kept))
 }
 
 /// Whether an expression of this very step can fail on some row.

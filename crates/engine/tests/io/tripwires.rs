@@ -165,6 +165,27 @@ fn bits_of_hidden_booleans_are_gone() {
 }
 
 #[test]
+fn bits_of_hidden_rows_are_gone_where_nothing_is_null() {
+    let values: Vec<bool> = (0..40).map(|row| row % 3 > 0).collect();
+    for (start, rows, bits) in [(0, 3, 0b110), (8, 3, 0b101), (9, 2, 0b10)] {
+        let column = BooleanArray::from(values.clone()).slice(start, rows);
+        let data = compacted(Arc::new(column)).to_data();
+        assert_eq!(
+            (data.offset(), data.buffers()[0].as_slice()),
+            (0, &[bits][..]),
+            "from {start}"
+        );
+    }
+}
+
+#[test]
+fn validity_of_hidden_rows_is_gone_where_null_holds_nothing() {
+    let column = Int64Array::from_iter((0..64).map(|row| (row % 2 == 0).then_some(1))).slice(0, 3);
+    let after = compacted(Arc::new(column)).to_data();
+    assert_eq!(after.nulls().unwrap().validity(), [0b101]);
+}
+
+#[test]
 fn validity_of_hidden_rows_is_gone() {
     let valid: Vec<bool> = (0..64).map(|row| row % 2 == 0).collect();
     let column = Int64Array::new(vec![1; 64].into(), Some(NullBuffer::from(valid))).slice(0, 3);
