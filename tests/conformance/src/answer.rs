@@ -82,6 +82,11 @@ impl Answer {
         }
     }
 
+    /// Whether it has rows.
+    pub(crate) fn filled(&self) -> bool {
+        matches!(self, Self::Rows(table) if !table.rows.is_empty())
+    }
+
     pub(crate) fn failed(&self) -> bool {
         matches!(self, Self::Failed(_))
     }

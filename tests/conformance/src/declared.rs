@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit}
 use crate::Fault;
 
 /// A table's rows in the types of a contract.
+#[derive(Clone)]
 pub(crate) struct Declared {
     pub columns: Vec<Column>,
     pub rows: RecordBatch,

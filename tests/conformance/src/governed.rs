@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use ambit_engine::{Engine, Frame};
 use ambit_protocol::{
-    EngineCatalog, GovernedColumn, OpenSession, Outcome, OutputFormat, SessionLimits, SessionTemplate, Source,
-    SourceFormat, Statement, Store, Table, View,
+    EngineCatalog, GovernedColumn, Mask, OpenSession, Outcome, OutputFormat, RowFilter, SessionLimits, SessionTemplate,
+    Source, SourceFormat, Statement, Store, Table, View,
 };
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::ipc::reader::StreamReader;
@@ -57,7 +57,17 @@ pub(crate) struct Fixed {
 
 struct Held {
     path: String,
+    format: SourceFormat,
     table: Declared,
+    policy: Policy,
+}
+
+/// What narrows a table. Its SQL names the columns of the source.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Policy {
+    pub rows: Option<&'static str>,
+    /// By column.
+    pub masks: &'static [(&'static str, &'static str)],
 }
 
 impl Product {
@@ -88,8 +98,25 @@ impl Product {
         let mut writer = FileWriter::try_new(File::create(self.folder.join(&path))?, &table.rows.schema())?;
         writer.write(&table.rows)?;
         writer.finish()?;
-        self.tables.insert(name.into(), Held { path, table });
+        let held = Held {
+            path,
+            format: SourceFormat::Arrow,
+            table,
+            policy: Policy::default(),
+        };
+        self.tables.insert(name.into(), held);
         Ok(())
+    }
+
+    /// A table that lies in a Parquet file of the product's folder.
+    pub(crate) fn hold(&mut self, name: &str, table: Declared, policy: Policy) {
+        let held = Held {
+            path: format!("{name}.parquet"),
+            format: SourceFormat::Parquet,
+            table,
+            policy,
+        };
+        self.tables.insert(name.into(), held);
     }
 
     /// Columns of a table that no contract can declare.
@@ -142,7 +169,7 @@ impl Product {
         let source = |held: &Held| Source {
             store: STORE.into(),
             path: held.path.clone(),
-            format: SourceFormat::Arrow,
+            format: held.format.clone(),
             columns: held.table.columns.clone(),
         };
         let table = |name: &String, held: &Held| Table {
@@ -153,10 +180,10 @@ impl Product {
                 .iter()
                 .map(|column| GovernedColumn {
                     name: column.name.clone(),
-                    masks: vec![],
+                    masks: held.policy.mask(&column.name),
                 })
                 .collect(),
-            filters: vec![],
+            filters: held.policy.filters(),
         };
         SessionTemplate {
             boundary: "sha256:conformance".into(),
@@ -208,6 +235,25 @@ impl Product {
         }
         let outcome = outcome.ok_or("a session ended without an outcome")?;
         answer(&outcome, &bytes)
+    }
+}
+
+impl Policy {
+    fn filters(&self) -> Vec<RowFilter> {
+        let filter = |sql: &str| RowFilter {
+            id: "rows".into(),
+            sql: sql.into(),
+        };
+        self.rows.into_iter().map(filter).collect()
+    }
+
+    fn mask(&self, column: &str) -> Vec<Mask> {
+        let masks = self.masks.iter().filter(|(of, _)| *of == column);
+        let mask = |(_, sql): &(&str, &str)| Mask {
+            id: "mask".into(),
+            sql: (*sql).into(),
+        };
+        masks.map(mask).collect()
     }
 }
 

@@ -13,11 +13,13 @@ mod reasons;
 mod report;
 mod run;
 mod script;
+mod suites;
 mod texts;
 mod world;
 
 pub use report::Report;
 pub use run::run;
+pub use suites::{Compared, suites};
 
 /// Why a run could not be made.
 pub type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -35,7 +35,7 @@ pub fn run(wanted: &str) -> Result<Report, Fault> {
 
 async fn all(wanted: &str, at_once: usize) -> Result<Report, Fault> {
     let root = tempfile::tempdir()?;
-    let texts = texts::folder()?;
+    let texts = texts::folder(texts::SQLLOGICTEST)?;
     world::enter(root.path(), &texts)?;
     let engine = Engine::new(EngineConfig {
         memory_bytes: 4 << 30,

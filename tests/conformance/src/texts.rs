@@ -1,4 +1,4 @@
-//! Where cargo keeps DataFusion's test files: they are fetched, never compiled, never committed.
+//! Where cargo keeps test files of other crates: they are fetched, never compiled, never committed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,10 @@ use serde::Deserialize;
 
 use crate::Fault;
 
-const CRATE: &str = "datafusion-sqllogictest";
+/// It carries DataFusion's own test files.
+pub(crate) const SQLLOGICTEST: &str = "datafusion-sqllogictest";
+/// It carries the queries of TPC-H and TPC-DS.
+pub(crate) const BENCHMARKS: &str = "datafusion-distributed";
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -20,8 +23,8 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-/// The folder of the crate that carries the files. A manifest of its own names it, so that nothing of it is built.
-pub(crate) fn folder() -> Result<PathBuf, Fault> {
+/// The folder of a crate that carries files. A manifest of its own names it, so that nothing of it is built.
+pub(crate) fn folder(of: &str) -> Result<PathBuf, Fault> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("texts/Cargo.toml");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -30,15 +33,15 @@ pub(crate) fn folder() -> Result<PathBuf, Fault> {
         .output()?;
     if !output.status.success() {
         return Err(format!(
-            "cargo does not fetch `{CRATE}`: {}",
+            "cargo does not fetch `{of}`: {}",
             String::from_utf8_lossy(&output.stderr)
         )
         .into());
     }
     let metadata: Metadata = serde_json::from_slice(&output.stdout)?;
-    let package = metadata.packages.into_iter().find(|package| package.name == CRATE);
+    let package = metadata.packages.into_iter().find(|package| package.name == of);
     let folder = package.and_then(|package| package.manifest_path.parent().map(Path::to_path_buf));
-    folder.ok_or_else(|| format!("cargo knows no `{CRATE}`").into())
+    folder.ok_or_else(|| format!("cargo knows no `{of}`").into())
 }
 
 /// Every test file, sorted; parts that others include are not among them.

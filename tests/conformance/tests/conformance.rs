@@ -20,3 +20,19 @@ fn a_governed_session_answers_as_datafusion_does() -> Result<(), ambit_conforman
     }
     Ok(())
 }
+
+/// Under policies too: then as DataFusion answers over what the policies show.
+#[test]
+fn well_known_queries_are_answered_as_over_what_policies_show() -> Result<(), ambit_conformance::Fault> {
+    for suite in ambit_conformance::suites()? {
+        println!("{suite}");
+        assert!(
+            suite.unlike.is_empty(),
+            "{} of {} differ",
+            suite.unlike.len(),
+            suite.name
+        );
+        assert!(suite.narrowed > 0, "the policies of {} narrow nothing", suite.name);
+    }
+    Ok(())
+}
