@@ -234,7 +234,7 @@ describe('what would see rows by itself', () => {
       id: 'B9',
       tries: 'a lambda',
       sql: 'SELECT array_transform([1], x -> x + 1)',
-      must: { refused: 'function_unknown' },
+      must: { refused: 'column_unknown' },
     },
     {
       id: 'B9',

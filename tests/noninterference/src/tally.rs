@@ -50,16 +50,19 @@ pub const PLAN_CHOICE: &str = "plan choice";
 /// One and the same data gave both answers: threads raced.
 pub const RACE: &str = "race";
 
+/// One met its memory limit: what batches take in memory is nobody's promise.
+pub const MEMORY: &str = "memory";
+
 /// Plain DataFusion failed by a fault of its own.
 pub const RAW_FAULT: &str = "raw fault";
 
 /// Whether a channel is known, counted and kept rare, and no finding.
 pub fn known(channel: &str) -> bool {
-    matches!(channel, ORDER | PLAN_CHOICE | RACE | RAW_FAULT)
+    matches!(channel, ORDER | PLAN_CHOICE | RACE | MEMORY | RAW_FAULT)
 }
 
 /// By which a difference would be seen.
-pub const CHANNELS: [&str; 11] = [
+pub const CHANNELS: [&str; 12] = [
     "rows",
     "schema",
     "success",
@@ -68,6 +71,7 @@ pub const CHANNELS: [&str; 11] = [
     ORDER,
     PLAN_CHOICE,
     RACE,
+    MEMORY,
     RAW_FAULT,
     "bytes",
     "gate",

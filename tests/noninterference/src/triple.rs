@@ -8,7 +8,7 @@ use crate::compare::{cells, decoded, planted, shape, sorted};
 use crate::governed::{Answer, Data, Governed};
 use crate::queries::Query;
 use crate::raw::{Raw, RawAnswer, RawError, shown_by_row};
-use crate::tally::{ORDER, PLAN_CHOICE, RACE, RAW_FAULT};
+use crate::tally::{MEMORY, ORDER, PLAN_CHOICE, RACE, RAW_FAULT};
 use crate::world::World;
 
 /// What ought not to be.
@@ -93,13 +93,24 @@ impl Stage {
             return;
         }
         let mut found = told_apart(query, own, twin);
-        if self
-            .race(query, (Data::Own, own), (Data::Twin, twin), Answer::same)
-            .await
-        {
+        let sides = ((Data::Own, own), (Data::Twin, twin));
+        if self.race(query, sides.0, sides.1, Answer::same).await || self.unsteady(query, own, twin).await {
             found.channel = RACE;
         }
         findings.push(found);
+    }
+
+    /// Whether the same data answers a different part before the same failure: the parts of a UNION run at once.
+    async fn unsteady(&self, query: &Query, own: &Answer, twin: &Answer) -> bool {
+        if own.code().is_none() || own.code() != twin.code() || detail(own) != detail(twin) {
+            return false;
+        }
+        for _ in 0..RACES {
+            if !self.governed.ask(Data::Own, &query.sql, own.format).await.same(own) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Whether one and the same data answers either way: the parts of a UNION run at once. That tells nothing but time.
@@ -189,6 +200,10 @@ impl Stage {
                     End::Unplanned
                 }
             }
+            (Some(_), Ok(_)) if short(own) => {
+                findings.push(finding(MEMORY, "raw is not".into()));
+                End::OpenOrder
+            }
             (None, Err(error)) if error.code == "Internal" => {
                 findings.push(finding(RAW_FAULT, error.text));
                 End::OpenOrder
@@ -214,6 +229,11 @@ impl Stage {
             }
         }
     }
+}
+
+/// Whether it met its memory limit.
+fn short(answer: &Answer) -> bool {
+    answer.code().as_deref() == Some("LimitMemory")
 }
 
 fn detail(answer: &Answer) -> Option<&str> {
@@ -254,6 +274,9 @@ fn told_apart(query: &Query, own: &Answer, twin: &Answer) -> Finding {
         own.plan(),
         twin.plan()
     );
+    if [own, twin].iter().any(|answer| short(answer)) {
+        return finding(MEMORY, differs);
+    }
     // Which rows come first is nobody's promise, and so is where a batch ends.
     let same = own.code() == twin.code() && own.outcome.rows == twin.outcome.rows && !query.ordered;
     if same && own.code().is_none() && (query.arbitrary || own.lines() == twin.lines()) {
