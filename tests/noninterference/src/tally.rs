@@ -53,16 +53,19 @@ pub const RACE: &str = "race";
 /// One met its memory limit: what batches take in memory is nobody's promise.
 pub const MEMORY: &str = "memory";
 
+/// DataFusion has a plan for one form of the query alone: where a predicate runs decides what is simplified away.
+pub const UNSUPPORTED: &str = "unsupported";
+
 /// Plain DataFusion failed by a fault of its own.
 pub const RAW_FAULT: &str = "raw fault";
 
 /// Whether a channel is known, counted and kept rare, and no finding.
 pub fn known(channel: &str) -> bool {
-    matches!(channel, ORDER | PLAN_CHOICE | RACE | MEMORY | RAW_FAULT)
+    matches!(channel, ORDER | PLAN_CHOICE | RACE | MEMORY | UNSUPPORTED | RAW_FAULT)
 }
 
 /// By which a difference would be seen.
-pub const CHANNELS: [&str; 12] = [
+pub const CHANNELS: [&str; 13] = [
     "rows",
     "schema",
     "success",
@@ -72,6 +75,7 @@ pub const CHANNELS: [&str; 12] = [
     PLAN_CHOICE,
     RACE,
     MEMORY,
+    UNSUPPORTED,
     RAW_FAULT,
     "bytes",
     "gate",

@@ -8,7 +8,7 @@ use crate::compare::{cells, decoded, planted, shape, sorted};
 use crate::governed::{Answer, Data, Governed};
 use crate::queries::Query;
 use crate::raw::{Raw, RawAnswer, RawError, shown_by_row};
-use crate::tally::{MEMORY, ORDER, PLAN_CHOICE, RACE, RAW_FAULT};
+use crate::tally::{MEMORY, ORDER, PLAN_CHOICE, RACE, RAW_FAULT, UNSUPPORTED};
 use crate::world::World;
 
 /// What ought not to be.
@@ -204,6 +204,10 @@ impl Stage {
                 findings.push(finding(MEMORY, "raw is not".into()));
                 End::OpenOrder
             }
+            (Some(_), Ok(_)) if unsupported(own) => {
+                findings.push(finding(UNSUPPORTED, detail(own).unwrap_or_default().into()));
+                End::Unplanned
+            }
             (None, Err(error)) if error.code == "Internal" => {
                 findings.push(finding(RAW_FAULT, error.text));
                 End::OpenOrder
@@ -229,6 +233,12 @@ impl Stage {
             }
         }
     }
+}
+
+/// Whether DataFusion has no plan for it.
+fn unsupported(answer: &Answer) -> bool {
+    let told = detail(answer).unwrap_or_default();
+    answer.planned.is_none() && told.starts_with("This feature is not implemented: Physical plan does not support")
 }
 
 /// Whether it met its memory limit.
