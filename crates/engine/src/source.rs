@@ -31,6 +31,7 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 use url::Url;
 
 use crate::declared::{AsDeclared, hold, unlike};
+use crate::partitions::{files_of, hold_place, parted};
 use crate::ranges::without_float_ranges;
 
 /// Under it lie all stores of a session.
@@ -60,7 +61,9 @@ pub(crate) fn shared_caches() -> CacheManagerConfig {
 /// The source, ungoverned.
 pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Result<Arc<dyn TableProvider>> {
     let url = url_of(mount, &source.path)?;
+    let parted_files = !source.partitions.is_empty();
     let check = match &source.format {
+        SourceFormat::Arrow if parted_files => return Err(unlike("Arrow files have no partitions".into())),
         SourceFormat::Arrow => return Ok(Arc::new(ArrowFiles { url, schema })),
         SourceFormat::Parquet => Check::Content,
         SourceFormat::Csv {
@@ -68,15 +71,19 @@ pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Resu
             delimiter,
         } => Check::Header(delimiter.bytes().next().unwrap_or(b',')),
         // No line is no row.
-        SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } => {
-            return Ok(Arc::new(listing(&source.format, &url, schema)?));
+        SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } if !parted_files => {
+            return Ok(Arc::new(listing(&source.format, &url, schema, vec![])?));
         }
+        SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } => Check::Place,
     };
+    let (files, folders) = parted(&schema, &source.partitions)?;
+    let files = Arc::new(files);
     Ok(Arc::new(CheckedFiles {
-        table: listing(&source.format, &url, Arc::clone(&schema))?,
+        table: listing(&source.format, &url, Arc::clone(&files), folders)?,
         extension: format_of(&source.format).1,
         url,
-        schema,
+        files,
+        partitions: source.partitions.clone(),
         check,
     }))
 }
@@ -98,10 +105,17 @@ fn url_of(mount: &str, path: &str) -> Result<Url> {
     Ok(url)
 }
 
-fn listing(format: &SourceFormat, url: &Url, schema: SchemaRef) -> Result<ListingTable> {
+fn listing(
+    format: &SourceFormat,
+    url: &Url,
+    schema: SchemaRef,
+    folders: Vec<(String, DataType)>,
+) -> Result<ListingTable> {
     let (format, extension) = format_of(format);
     let extension = if url.path().ends_with('/') { extension } else { "" };
-    let options = ListingOptions::new(format).with_file_extension(extension);
+    let options = ListingOptions::new(format)
+        .with_file_extension(extension)
+        .with_table_partition_cols(folders);
     let config = ListingTableConfig::new(ListingTableUrl::try_new(url.clone(), None)?)
         .with_listing_options(options)
         .with_schema(schema)
@@ -109,15 +123,20 @@ fn listing(format: &SourceFormat, url: &Url, schema: SchemaRef) -> Result<Listin
     ListingTable::try_new(config)
 }
 
-/// The objects of a table, as DataFusion lists them: one file, or those of a folder.
-async fn objects(state: &dyn Session, url: &Url, extension: &str) -> Result<(Arc<dyn ObjectStore>, Vec<ObjectMeta>)> {
+/// The objects of a table, as DataFusion lists them: one file, or those of a folder, with those of its folders if it is `deep`.
+async fn objects(
+    state: &dyn Session,
+    url: &Url,
+    extension: &str,
+    deep: bool,
+) -> Result<(Arc<dyn ObjectStore>, Vec<ObjectMeta>)> {
     let store = state.runtime_env().object_store_registry.get_store(url)?;
     let path = Path::from_url_path(url.path())?;
     if !url.path().ends_with('/') {
         let meta = store.head(&path).await?;
         return Ok((store, vec![meta]));
     }
-    let flat = state.config_options().execution.listing_table_ignore_subdirectory;
+    let flat = state.config_options().execution.listing_table_ignore_subdirectory && !deep;
     let depth = path.parts().count() + 1;
     let listed: Vec<ObjectMeta> = store.list(Some(&path)).try_collect().await?;
     let within = |meta: &ObjectMeta| {
@@ -156,7 +175,10 @@ struct CheckedFiles {
     table: ListingTable,
     url: Url,
     extension: &'static str,
-    schema: SchemaRef,
+    /// Columns of the files.
+    files: SchemaRef,
+    /// Columns of the names of their folders.
+    partitions: Vec<String>,
     check: Check,
 }
 
@@ -166,20 +188,24 @@ enum Check {
     Content,
     /// The first line names the declared columns, in their order: DataFusion takes columns by position, whatever it says.
     Header(u8),
+    /// No line is no row: that files lie in their folders is all.
+    Place,
 }
 
 impl CheckedFiles {
-    async fn check(&self, state: &dyn Session) -> Result<()> {
-        let (store, objects) = objects(state, &self.url, self.extension).await?;
+    async fn check(&self, state: &dyn Session) -> Result<Arc<dyn ObjectStore>> {
+        let folder = Path::from_url_path(self.url.path())?;
+        let deep = !self.partitions.is_empty();
+        let (store, objects) = objects(state, &self.url, self.extension, deep).await?;
         for object in objects {
-            if object.size == 0 {
+            if object.size == 0 && !matches!(self.check, Check::Place) {
                 return Err(unlike("a file is empty".into()));
             }
-            if let Check::Header(delimiter) = self.check {
-                check_header(store.as_ref(), &object.location, &self.schema, delimiter).await?;
+            if deep {
+                hold_place(&folder, &object.location, &self.partitions)?;
             }
         }
-        Ok(())
+        Ok(store)
     }
 }
 
@@ -221,8 +247,9 @@ async fn part(store: &dyn ObjectStore, object: &Path, range: GetRange) -> Result
 
 #[async_trait]
 impl TableProvider for CheckedFiles {
+    /// Columns of the files, then those of their folders.
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        self.table.schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -240,11 +267,17 @@ impl TableProvider for CheckedFiles {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        self.check(state).await?;
+        let store = self.check(state).await?;
         let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
         let table = self.table.clone().with_cache(statistics);
         let scan = table.scan(state, projection, filters, limit).await?;
-        Ok(without_float_ranges(scan, &self.schema))
+        // What a partition leaves out is not opened.
+        if let Check::Header(delimiter) = self.check {
+            for file in files_of(scan.as_ref()) {
+                check_header(store.as_ref(), &file, &self.files, delimiter).await?;
+            }
+        }
+        Ok(without_float_ranges(scan, &self.schema()))
     }
 }
 
@@ -260,7 +293,7 @@ impl ArrowFiles {
     /// What all files have. DataFusion looks for the schema at a file's start, where arrow-rs writes 64 bytes of padding
     /// and it expects 8.
     async fn found(&self, state: &dyn Session) -> Result<SchemaRef> {
-        let (store, objects) = objects(state, &self.url, ".arrow").await?;
+        let (store, objects) = objects(state, &self.url, ".arrow", false).await?;
         let mut common: Option<Schema> = None;
         // The projection refuses a NULL where none is declared.
         let declared = |field: &FieldRef| match self.schema.field_with_name(field.name()) {
@@ -330,7 +363,7 @@ impl TableProvider for ArrowFiles {
             .iter()
             .map(|field| Ok(files.index_of(field.name())?))
             .collect();
-        let table = listing(&SourceFormat::Arrow, &self.url, files)?;
+        let table = listing(&SourceFormat::Arrow, &self.url, files, vec![])?;
         let scan = table.scan(state, Some(&indices?), &[], limit).await?;
         let mut columns = Vec::with_capacity(shown.fields().len());
         for (index, field) in shown.fields().iter().enumerate() {

@@ -5,12 +5,14 @@
 mod cases;
 mod crossing;
 mod fixture;
+mod folders;
 mod io;
 mod leakproof;
 mod leaks;
 mod limits;
+
 mod settings;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, beneath, compact, declared, error, json_values, ranges, types};
+use io::{access, beneath, compact, declared, error, json_values, partitions, ranges, types};

@@ -204,6 +204,7 @@ fn template(folder: &Path) -> SessionTemplate {
                     delimiter: ",".into(),
                 },
                 columns: vec![column("id", "bigint"), tenant, name, column("salary", "bigint"), ssn],
+                partitions: vec![],
             },
         )]),
         tables: BTreeMap::from([(

@@ -54,6 +54,9 @@ pub struct Source {
     pub format: SourceFormat,
     /// All declared columns, in declared order.
     pub columns: Vec<Column>,
+    /// Those of the columns whose values the names of folders carry, outermost first: `tenant=acme/part.parquet`. Empty: files
+    /// have all columns.
+    pub partitions: Vec<String>,
 }
 
 /// A declared column.

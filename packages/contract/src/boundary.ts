@@ -69,6 +69,8 @@ export interface BoundaryTable {
   /** Relative to the store; ends with `/` for a folder. */
   readonly path: string;
   readonly format: BoundaryFormat;
+  /** Columns that the names of folders carry, outermost first; absent where there are none. */
+  readonly partitions?: readonly string[];
   /** In declared order. */
   readonly columns: readonly BoundaryColumn[];
 }

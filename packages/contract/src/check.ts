@@ -240,6 +240,7 @@ function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary,
       catalog: table.catalog,
       path: table.path,
       format: formatOf(contract.catalogs[table.catalog]),
+      ...(table.partitions === undefined ? {} : { partitions: table.partitions }),
       columns: Object.entries(table.columns).map(([name, { type, nullable = true, description = '', tags = [] }]) => ({
         name,
         type,

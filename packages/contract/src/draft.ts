@@ -1,4 +1,5 @@
 import type { BoundaryLimits, BoundarySetting } from './boundary.ts';
+import { isType } from './column-type.ts';
 import type { Document, Path } from './document.ts';
 import { nearest, type Problem } from './problem.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
@@ -74,6 +75,37 @@ function checkTables(draft: Draft): void {
         'a path is relative to its store, and stays in it',
       );
     if (Object.hasOwn(views, name)) draft.say(['views', name], `\`${name}\` is both a table and a view`, null, 'key');
+    checkPartitions(draft, name);
+  }
+}
+
+/** Types whose values the name of a folder can carry. */
+const FOLDER_TYPES = ['boolean', 'tinyint', 'smallint', 'int', 'bigint', 'string', 'date'];
+
+function checkPartitions(draft: Draft, name: string): void {
+  const { tables, catalogs } = draft.contract;
+  const { partitions, columns = {}, path = '', catalog = '' } = tables[name] ?? {};
+  if (partitions === undefined) return;
+  const at = ['tables', name, 'partitions'];
+  if (!path.endsWith('/')) {
+    draft.say(at, `table \`${name}\` is a file: it has no partitions`, 'a folder ends with `/`', 'key');
+  }
+  if (catalogs[catalog]?.type === 'arrow') {
+    draft.say(at, 'Arrow files have no partitions', 'use a catalog of type parquet, csv or json', 'key');
+  }
+  if (Object.keys(columns).every((column) => partitions.includes(column))) {
+    draft.say(at, `table \`${name}\` has no column that its files hold`, null, 'key');
+  }
+  for (const [index, column] of partitions.entries()) {
+    if (!draft.known([...at, index], 'column', column, Object.keys(columns))) continue;
+    const type = columns[column]?.type ?? '';
+    if (isType(type) && !FOLDER_TYPES.includes(type)) {
+      draft.say(
+        [...at, index],
+        `a folder's name cannot carry column \`${column}\` of type \`${type}\``,
+        `types here: ${FOLDER_TYPES.join(', ')}`,
+      );
+    }
   }
 }
 

@@ -162,6 +162,13 @@ export const Contract = Type.Object(
           description: opt(text('What a row is')),
           catalog: Type.String({ description: 'Name of a catalog' }),
           path: text('File in the store, or a folder when it ends with /'),
+          partitions: opt(
+            Type.Array(Type.String(), {
+              description: 'Columns whose values the names of folders carry, outermost first: tenant=acme/part.parquet',
+              minItems: 1,
+              uniqueItems: true,
+            }),
+          ),
           columns: Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
             minProperties: 1,
             additionalProperties: false,

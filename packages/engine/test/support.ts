@@ -53,6 +53,7 @@ export async function templateOf(engine: Engine, mark = 'a'): Promise<SessionTem
         path: 'numbers.csv',
         format: { type: 'csv', header: true, delimiter: ',' },
         columns,
+        partitions: [],
       },
     },
     tables: { numbers: { source: 'numbers', columns: [{ name: 'n', masks: [] }], filters: [] } },

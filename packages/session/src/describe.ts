@@ -69,7 +69,8 @@ function storeOf(boundary: Product['boundary'], table: string): string {
 
 function sourceOf(table: BoundaryTable, store: string): SessionTemplate['sources'][string] {
   const columns = table.columns.map(({ name, type, nullable }) => ({ name, type, nullable }));
-  return { store, path: table.path, format: { ...table.format }, columns };
+  const partitions = [...(table.partitions ?? [])];
+  return { store, path: table.path, format: { ...table.format }, columns, partitions };
 }
 
 function pick<V>(names: Iterable<string>, value: (name: string) => V): Record<string, V> {

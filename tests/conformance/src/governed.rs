@@ -171,6 +171,7 @@ impl Product {
             path: held.path.clone(),
             format: held.format.clone(),
             columns: held.table.columns.clone(),
+            partitions: vec![],
         };
         let table = |name: &String, held: &Held| Table {
             source: name.clone(),

@@ -301,6 +301,7 @@ fn source(table: &Table) -> Source {
             Format::Json => SourceFormat::Json { array: false },
         },
         columns: columns.collect(),
+        partitions: vec![],
     }
 }
 

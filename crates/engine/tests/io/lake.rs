@@ -109,6 +109,7 @@ impl Lake {
             path: path.into(),
             format,
             columns: columns(declared),
+            partitions: vec![],
         };
         let schema = schema_of(&source.columns).unwrap();
         let table = raw_table(&source, "m1", schema)?;

@@ -37,6 +37,8 @@ pub(crate) mod json_values;
 #[path = "../../src/memory.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod memory;
+#[path = "../../src/partitions.rs"]
+pub(crate) mod partitions;
 #[path = "../../src/ranges.rs"]
 pub(crate) mod ranges;
 #[path = "../../src/source.rs"]

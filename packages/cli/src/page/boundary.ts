@@ -37,9 +37,10 @@ function supply(table: BoundaryTable, boundary: Boundary): string {
   const store = catalog === undefined ? undefined : boundary.stores[catalog.store];
   // Where a store is, is not for everybody: then its root is empty.
   const place = store === undefined ? '' : ` (${[store.kind, ...(store.root === '' ? [] : [store.root])].join(', ')})`;
+  const folders = (table.partitions ?? []).map((column) => `${column}=.../`).join('');
   const credential = store?.credential ? `, credential ${store.credential}` : '';
   return printable(
-    `catalog ${table.catalog} (${table.format.type}), store ${catalog?.store ?? 'unknown'}${place}, ${table.path}${credential}`,
+    `catalog ${table.catalog} (${table.format.type}), store ${catalog?.store ?? 'unknown'}${place}, ${table.path}${folders}${credential}`,
   );
 }
 

@@ -1093,6 +1093,11 @@ export interface Source {
    */
   format: SourceFormat;
   /**
+   * Those of the columns whose values the names of folders carry, outermost first: `tenant=acme/part.parquet`. Empty: files
+   * have all columns.
+   */
+  partitions: string[];
+  /**
    * Path of a file in the store, or of a folder when it ends with `/`. Relative, `/`-separated, no `.` or `..`.
    */
   path: string;
