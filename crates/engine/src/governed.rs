@@ -105,7 +105,7 @@ impl GovernedTable {
             unmasked: fields.map(|field| !masks.contains_key(field.name())).collect(),
             columns,
             every_row: self.compiled.filters.is_empty(),
-            statistics: true,
+            statistics: self.compiled.statistics,
         }
     }
 

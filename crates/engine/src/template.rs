@@ -53,6 +53,8 @@ pub(crate) struct CompiledTable {
     /// Masks by visible column, in order.
     pub masks: BTreeMap<String, Vec<PolicySql>>,
     pub filters: Vec<PolicySql>,
+    /// Whether statistics may choose the outer plan.
+    pub statistics: bool,
 }
 
 #[derive(Debug)]
@@ -165,6 +167,7 @@ impl Template {
             schema: Arc::new(Schema::new(fields)),
             masks,
             filters: filters.map_err(|fault| broken(fault.to_string()))?,
+            statistics: table.statistics,
         })
     }
 }

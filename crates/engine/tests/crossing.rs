@@ -140,6 +140,11 @@ async fn file_metadata_answers_only_where_nothing_is_hidden() {
         .map(|column| column.nullable)
         .collect();
     assert_eq!(nullable, [false, true], "what the footer knew is not told");
+    fixture.template.tables.get_mut("emp").unwrap().statistics = false;
+    assert!(
+        read(&fixture.ask(asked).await) > 0,
+        "the contract keeps what the footer knows inside"
+    );
 }
 
 /// Rows that came out of barriers' scans.

@@ -107,6 +107,8 @@ pub struct Table {
     pub columns: Vec<GovernedColumn>,
     /// All apply (AND); NULL does not pass.
     pub filters: Vec<RowFilter>,
+    /// Whether what files say of the rows may choose plans: never shown, but the time of a query can tell of it.
+    pub statistics: bool,
 }
 
 /// A visible column and how it is masked.

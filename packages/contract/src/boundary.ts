@@ -71,6 +71,8 @@ export interface BoundaryTable {
   readonly format: BoundaryFormat;
   /** Columns that the names of folders carry, outermost first; absent where there are none. */
   readonly partitions?: readonly string[];
+  /** Absent where what files say of the rows may choose plans. */
+  readonly statistics?: false;
   /** In declared order. */
   readonly columns: readonly BoundaryColumn[];
 }

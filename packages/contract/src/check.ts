@@ -241,6 +241,7 @@ function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary,
       path: table.path,
       format: formatOf(contract.catalogs[table.catalog]),
       ...(table.partitions === undefined ? {} : { partitions: table.partitions }),
+      ...(table.statistics === false ? { statistics: false as const } : {}),
       columns: Object.entries(table.columns).map(([name, { type, nullable = true, description = '', tags = [] }]) => ({
         name,
         type,

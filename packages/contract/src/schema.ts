@@ -169,6 +169,12 @@ export const Contract = Type.Object(
               uniqueItems: true,
             }),
           ),
+          statistics: opt(
+            Type.Boolean({
+              description:
+                'Whether what files say of the rows may choose how a query runs. Never shown, but time can tell of it. Default: true',
+            }),
+          ),
           columns: Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
             minProperties: 1,
             additionalProperties: false,

@@ -40,6 +40,7 @@ function templateOf({ boundary, fingerprint, roots }: Product, grant: Grant): Se
         id,
         sql: boundary.rowFilters[id]?.where ?? '',
       })),
+      statistics: boundary.tables[table]?.statistics ?? true,
     })),
     views: pick(Object.keys(grant.views), (view) => ({ sql: boundary.views[view]?.sql ?? '' })),
     functions: [...grant.functions],

@@ -185,6 +185,7 @@ impl Product {
                 })
                 .collect(),
             filters: held.policy.filters(),
+            statistics: true,
         };
         SessionTemplate {
             boundary: "sha256:conformance".into(),

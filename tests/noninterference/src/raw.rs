@@ -180,15 +180,28 @@ impl Raw {
         answered(&self.session.state(), sql).await
     }
 
-    /// Without the rule that pushes filters through physical joins: DataFusion 55 takes columns of one name on both sides
-    /// for the same (`a.x / b.x IS NULL` over an outer join).
-    pub async fn ask_without_pushing(&self, sql: &str) -> Result<RawAnswer, RawError> {
+    /// The same question to DataFusion in other ways: without the rule that pushes filters through physical joins (of 55, it
+    /// takes columns of one name on both sides for the same: `a.x / b.x IS NULL` over an outer join), and in more partitions (it
+    /// takes rows for sorted that an outer join has mixed).
+    pub async fn ask_otherwise(&self, sql: &str) -> Vec<RawAnswer> {
         let state = self.session.state();
         let rules = state.physical_optimizers().iter();
         let rules = rules.filter(|rule| !rule.name().starts_with("FilterPushdown")).cloned();
         let rules = rules.collect();
+        let parted = state.config().clone().with_target_partitions(3);
         let builder = SessionStateBuilder::new_from_existing(state);
-        answered(&builder.with_physical_optimizer_rules(rules).build(), sql).await
+        let ways = [
+            builder.clone().with_physical_optimizer_rules(rules).build(),
+            // A new default catalog would take the place of the old one in the list that both share.
+            builder
+                .with_config(parted.with_create_default_catalog_and_schema(false))
+                .build(),
+        ];
+        let mut answers = Vec::new();
+        for way in &ways {
+            answers.extend(answered(way, sql).await);
+        }
+        answers
     }
 }
 

@@ -252,6 +252,7 @@ impl<'a> Checker<'a> {
             schema: Arc::clone(schema),
             masks: BTreeMap::new(),
             filters: vec![],
+            statistics: false,
         })
     }
 

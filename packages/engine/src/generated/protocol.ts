@@ -1125,6 +1125,10 @@ export interface Table {
    * Name of a source of the template.
    */
   source: string;
+  /**
+   * Whether what files say of the rows may choose plans: never shown, but the time of a query can tell of it.
+   */
+  statistics: boolean;
 }
 /**
  * The first and only line that a worker reads from its standard input. The end of that input ends the worker.
