@@ -218,10 +218,12 @@ fn queries(suite: &str) -> Result<Vec<(String, String)>, Fault> {
 
 /// A view that is made for one query, as a WITH of it.
 fn one(text: &str) -> String {
-    let Some((_, rest)) = text.split_once("create view ") else {
-        return text.to_string();
-    };
-    let parts: Vec<&str> = rest.split(';').collect();
-    let (name, body) = parts[0].split_once(" as").unwrap_or_default();
-    format!("WITH {name} AS ({body}) {}", parts[1])
+    let made = text
+        .split_once("create view ")
+        .and_then(|(_, rest)| rest.split_once(';'));
+    let parts = made.and_then(|(view, rest)| Some((view.split_once(" as")?, rest.split(';').next()?)));
+    match parts {
+        Some(((name, body), query)) => format!("WITH {name} AS ({body}) {query}"),
+        None => text.to_string(),
+    }
 }
