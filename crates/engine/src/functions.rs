@@ -61,7 +61,7 @@ impl FunctionSet {
                 .inner()
                 .with_updated_config(options)
                 .map_or_else(|| Arc::clone(function), Arc::new);
-            for name in std::iter::once(bound.name()).chain(bound.aliases().iter().map(String::as_str)) {
+            for name in answers_to(bound.name(), bound.aliases()) {
                 set.scalar.insert(name.to_string(), Arc::clone(&bound));
             }
         }
@@ -70,17 +70,17 @@ impl FunctionSet {
             .iter()
             .filter(|function| wanted(function.name()))
         {
-            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+            for name in answers_to(function.name(), function.aliases()) {
                 set.higher_order.insert(name.to_string(), Arc::clone(function));
             }
         }
         for function in EVERYTHING.aggregate.iter().filter(|function| wanted(function.name())) {
-            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+            for name in answers_to(function.name(), function.aliases()) {
                 set.aggregate.insert(name.to_string(), Arc::clone(function));
             }
         }
         for function in EVERYTHING.window.iter().filter(|function| wanted(function.name())) {
-            for name in std::iter::once(function.name()).chain(function.aliases().iter().map(String::as_str)) {
+            for name in answers_to(function.name(), function.aliases()) {
                 set.window.insert(name.to_string(), Arc::clone(function));
             }
         }
@@ -120,6 +120,11 @@ impl FunctionSet {
         let first_value = self.aggregate.get("first_value").cloned().into_iter().collect();
         builder.with_aggregate_functions(first_value)
     }
+}
+
+/// Every name of a function.
+fn answers_to<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = &'a str> {
+    std::iter::once(name).chain(aliases.iter().map(String::as_str))
 }
 
 /// All functions, sorted by name. A name that is an aggregate and a window function is listed for each.

@@ -38,6 +38,7 @@ mod recut;
 mod report;
 mod resources;
 mod run;
+mod scan;
 mod scope;
 mod series;
 mod session;

@@ -1,11 +1,10 @@
 //! Columns that the names of folders carry, as Hive has them: `tenant=acme/day=2024-01-01/part.parquet`. A policy on such a
 //! column opens no file of another folder.
 
+use std::sync::Arc;
+
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::Result;
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
-use datafusion::physical_plan::ExecutionPlan;
 use object_store::path::Path;
 
 use crate::declared::unlike;
@@ -20,7 +19,7 @@ pub(crate) fn parted(declared: &Schema, partitions: &[String]) -> Result<(Schema
         let field = declared.field_with_name(name)?;
         folders.push((name.clone(), field.data_type().clone()));
     }
-    let in_files = |field: &&std::sync::Arc<Field>| !partitions.contains(field.name());
+    let in_files = |field: &&Arc<Field>| !partitions.contains(field.name());
     let files: Vec<_> = declared.fields().iter().filter(in_files).cloned().collect();
     Ok((Schema::new(files), folders))
 }
@@ -40,15 +39,4 @@ pub(crate) fn hold_place(folder: &Path, file: &Path, partitions: &[String]) -> R
             value.is_some_and(|value| value != NOTHING)
         });
     if named { Ok(()) } else { Err(misplaced()) }
-}
-
-/// The files that a scan will read.
-pub(crate) fn files_of(scan: &dyn ExecutionPlan) -> Vec<Path> {
-    let source = scan.downcast_ref::<DataSourceExec>();
-    let config = source.and_then(|source| source.data_source().downcast_ref::<FileScanConfig>());
-    let groups = config.into_iter().flat_map(|config| &config.file_groups);
-    groups
-        .flat_map(|group| group.iter())
-        .map(|file| file.object_meta.location.clone())
-        .collect()
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{JoinType, Result};
-use datafusion::datasource::physical_plan::FileScanConfig;
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
+
+use crate::scan::file_scan;
 
 /// The rule after which sides of joins are chosen.
 const CHOOSES: &str = "join_selection";
@@ -55,8 +55,5 @@ fn gathers(join: JoinType) -> bool {
 
 /// Only inside a barrier: outside, leaves are barriers.
 fn scans(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    let file = plan
-        .downcast_ref::<DataSourceExec>()
-        .is_some_and(|source| source.data_source().downcast_ref::<FileScanConfig>().is_some());
-    file || plan.children().into_iter().any(scans)
+    file_scan(plan.as_ref()).is_some() || plan.children().into_iter().any(scans)
 }

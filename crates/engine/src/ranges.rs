@@ -6,17 +6,18 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::Schema;
 use datafusion::common::{ColumnStatistics, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfig, FileScanConfigBuilder};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
+
+use crate::scan::file_scan;
 
 /// The scan of files of this schema, whose float columns have no range.
 pub(crate) fn without_float_ranges(scan: Arc<dyn ExecutionPlan>, schema: &Schema) -> Arc<dyn ExecutionPlan> {
     if !schema.fields().iter().any(|field| field.data_type().is_floating()) {
         return scan;
     }
-    let source = scan.downcast_ref::<DataSourceExec>();
-    let Some(config) = source.and_then(|source| source.data_source().downcast_ref::<FileScanConfig>()) else {
+    let Some(config) = file_scan(scan.as_ref()) else {
         return scan;
     };
     let group = |group: &FileGroup| FileGroup::new(group.iter().map(|file| rangeless(file, schema)).collect());

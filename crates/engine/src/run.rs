@@ -56,9 +56,13 @@ pub(crate) struct Run {
 impl Run {
     /// The statement's whole life but its end.
     pub(crate) async fn statement(&self) -> Result<(), Fault> {
-        let (bound, contents) = self
-            .bind()
-            .map_err(|fault| placed(fault, &self.scope.open.statement.sql))?;
+        let (bound, contents) = self.bind().map_err(|fault| {
+            placed(
+                fault,
+                &self.scope.open.statement.sql,
+                dialect(&self.scope.template.options),
+            )
+        })?;
         let analyzed = self.analyze(&bound)?;
         let schema = Arc::clone(analyzed.schema());
         let optimized = self.optimize(analyzed, contents.nodes)?;

@@ -31,8 +31,9 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 use url::Url;
 
 use crate::declared::{AsDeclared, hold, unlike};
-use crate::partitions::{files_of, hold_place, parted};
+use crate::partitions::{hold_place, parted};
 use crate::ranges::without_float_ranges;
+use crate::scan::files_of;
 
 /// Under it lie all stores of a session.
 pub(crate) const STORES_URL: &str = "ambit://stores/";

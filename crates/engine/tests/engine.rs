@@ -15,4 +15,4 @@ mod settings;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, beneath, compact, declared, error, json_values, partitions, ranges, types};
+use io::{access, beneath, compact, declared, error, json_values, partitions, ranges, scan, types};

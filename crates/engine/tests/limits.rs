@@ -71,6 +71,29 @@ async fn rows_bytes_and_memory() {
     );
 }
 
+/// DataFusion's nested-loop join fails by an internal error where it was refused memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_that_a_join_did_not_get() {
+    let fixture = Fixture::new();
+    let mut within = limits();
+    within.memory_bytes = 1 << 20;
+    within.spill_bytes = 0;
+    let crossed = "SELECT count(*) FROM range(0, 300000) AS a(x) JOIN range(0, 300000) AS b(y) ON a.x + b.y < 0";
+    let answer = fixture
+        .run(fixture.open(crossed, within), CancellationToken::new())
+        .await;
+    assert_eq!(answer.code(), "LimitMemory", "{:?}", answer.outcome.error);
+}
+
+/// A pattern that is none is the statement's fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_that_is_none() {
+    let answer = Fixture::new()
+        .ask("SELECT regexp_replace(name, name || '[', 'x') AS x FROM emp")
+        .await;
+    assert_eq!(answer.code(), "ComputeFailed", "{:?}", answer.outcome.error);
+}
+
 /// Stacks as the worker has them: to refuse a statement, it must be parsed and dropped first.
 #[test]
 fn statements_that_would_overflow_a_stack_are_refused() {

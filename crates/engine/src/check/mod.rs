@@ -141,7 +141,7 @@ impl<'a> Checker<'a> {
         match found {
             Ok(result) => result,
             Err(fault) if declared::is_broken_view(&fault) => CheckResult::default(),
-            Err(fault) => failed(&explained(placed(fault, sql), &self.everything)),
+            Err(fault) => failed(&explained(placed(fault, sql, dialect(&self.options)), &self.everything)),
         }
     }
 

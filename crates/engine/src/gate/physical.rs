@@ -6,7 +6,6 @@ use std::sync::Arc;
 use ambit_protocol::EngineErrorCode;
 use datafusion::common::Result;
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
@@ -16,6 +15,7 @@ use datafusion::physical_plan::work_table::WorkTableExec;
 
 use crate::barrier::BarrierExec;
 use crate::error::Fault;
+use crate::scan::file_scan;
 
 /// Refuses a plan with any other leaf.
 pub(crate) fn verify(plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
@@ -31,7 +31,7 @@ pub(crate) fn verify(plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
 
 fn verify_inside(plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
     let children = plan.children();
-    if children.is_empty() && !constant(plan) && !scan(plan) {
+    if children.is_empty() && !constant(plan) && file_scan(plan.as_ref()).is_none() {
         return Err(refused(plan));
     }
     children.into_iter().try_for_each(verify_inside)
@@ -45,11 +45,6 @@ fn constant(plan: &Arc<dyn ExecutionPlan>) -> bool {
         || plan
             .downcast_ref::<DataSourceExec>()
             .is_some_and(|source| source.data_source().downcast_ref::<MemorySourceConfig>().is_some())
-}
-
-fn scan(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.downcast_ref::<DataSourceExec>()
-        .is_some_and(|source| source.data_source().downcast_ref::<FileScanConfig>().is_some())
 }
 
 fn refused(plan: &Arc<dyn ExecutionPlan>) -> datafusion::common::DataFusionError {

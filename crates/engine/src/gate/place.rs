@@ -1,22 +1,22 @@
 //! Where in a statement the word stands that a fault is about.
 
 use ambit_protocol::Position;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::dialect::Dialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::error::Fault;
 
 /// The fault with its place in `sql`, the first where the word stands. A word that a view says is not there.
-pub(crate) fn placed(fault: Fault, sql: &str) -> Fault {
+pub(crate) fn placed(fault: Fault, sql: &str, dialect: &dyn Dialect) -> Fault {
     let place = match (&fault.1, fault.0.position) {
-        (Some(subject), None) => place_of(&subject.word, sql),
+        (Some(subject), None) => place_of(&subject.word, sql, dialect),
         _ => return fault,
     };
     fault.at(place)
 }
 
-fn place_of(word: &str, sql: &str) -> Option<Position> {
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
+fn place_of(word: &str, sql: &str, dialect: &dyn Dialect) -> Option<Position> {
+    let tokens = Tokenizer::new(dialect, sql).tokenize_with_location().ok()?;
     let found = tokens.iter().find(|token| says(&token.token, word))?;
     Some(position(found))
 }

@@ -54,7 +54,10 @@ pub(crate) fn leakproof(predicate: &Expr, unmasked: &BTreeSet<&str>, schema: &DF
             pattern,
             escape_char: None,
             ..
-        }) => operand(expr, unmasked, schema) && text(pattern).is_some_and(|pattern| pattern.len() <= PATTERN_BYTES),
+        }) => {
+            let pattern = matches!(pattern.as_ref(), Expr::Literal(pattern, _) if compiles(pattern));
+            operand(expr, unmasked, schema) && pattern
+        }
         // A boolean column by itself, or a function that answers yes or no.
         Expr::Column(_) | Expr::Literal(..) | Expr::ScalarFunction(_) => operand(predicate, unmasked, schema),
         _ => false,
@@ -128,30 +131,49 @@ fn operand(expression: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> b
 }
 
 fn argument(kind: LeakproofArgument, value: &Expr, unmasked: &BTreeSet<&str>, schema: &DFSchema) -> bool {
-    let of = |fits: fn(&DataType) -> bool| {
-        operand(value, unmasked, schema) && value.get_type(schema).is_ok_and(|found| fits(&found))
-    };
+    if let Expr::Literal(literal, _) = value
+        && written(kind)
+    {
+        return says(kind, literal);
+    }
+    operand(value, unmasked, schema) && value.get_type(schema).is_ok_and(|found| fits(kind, &found))
+}
+
+/// Whether the argument must stand in the statement.
+fn written(kind: LeakproofArgument) -> bool {
+    matches!(kind, LeakproofArgument::TextLiteral | LeakproofArgument::Count)
+}
+
+/// Whether what stands there is one with which the function cannot fail.
+fn says(kind: LeakproofArgument, literal: &ScalarValue) -> bool {
     match kind {
-        LeakproofArgument::Text => {
-            of(|found| matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View))
-        }
-        LeakproofArgument::Binary => {
-            of(|found| matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView))
-        }
-        LeakproofArgument::Float => of(|found| matches!(found, DataType::Float32 | DataType::Float64)),
-        LeakproofArgument::TextLiteral => text(value).is_some(),
+        LeakproofArgument::TextLiteral => text(literal).is_some(),
         LeakproofArgument::Count => {
-            matches!(value, Expr::Literal(ScalarValue::Int64(Some(count)), _) if (0..=COUNT_MAX).contains(count))
+            matches!(literal, ScalarValue::Int64(Some(count)) if (0..=COUNT_MAX).contains(count))
         }
+        LeakproofArgument::Text | LeakproofArgument::Binary | LeakproofArgument::Float => false,
     }
 }
 
-/// A string that stands in the statement.
-fn text(value: &Expr) -> Option<&str> {
-    match value {
-        Expr::Literal(literal, _) => literal.try_as_str().flatten(),
-        _ => None,
+/// Whether the function cannot fail on values of this type.
+fn fits(kind: LeakproofArgument, found: &DataType) -> bool {
+    match kind {
+        LeakproofArgument::Text => matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
+        LeakproofArgument::Binary => {
+            matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+        }
+        LeakproofArgument::Float => matches!(found, DataType::Float32 | DataType::Float64),
+        LeakproofArgument::TextLiteral | LeakproofArgument::Count => false,
     }
+}
+
+/// Whether a pattern always compiles.
+fn compiles(pattern: &ScalarValue) -> bool {
+    text(pattern).is_some_and(|pattern| pattern.len() <= PATTERN_BYTES)
+}
+
+fn text(literal: &ScalarValue) -> Option<&str> {
+    literal.try_as_str().flatten()
 }
 
 /// Types whose comparison kernels have no error path.

@@ -7,11 +7,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ambit_protocol::LeakproofArgument;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, CaseExpr, CastExpr, Column, DynamicFilterPhysicalExpr, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr,
@@ -22,7 +21,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 
 use super::functions::LEAKPROOF;
-use super::{comparison, widens};
+use super::{comparison, compiles, fits, says, widens, written};
 use crate::barrier::BarrierExec;
 use crate::recut::RecutExec;
 
@@ -123,10 +122,10 @@ fn infallible(expression: &Arc<dyn PhysicalExpr>, schema: Option<&SchemaRef>) ->
         return from.is_some_and(|from| widens(&from, cast.cast_type())) && all();
     }
     if let Some(like) = expression.downcast_ref::<LikeExpr>() {
-        return like.pattern().is::<Literal>() && all();
+        return literal(like.pattern()).is_some_and(compiles) && all();
     }
     if let Some(function) = expression.downcast_ref::<ScalarFunctionExpr>() {
-        return listed(function) && all();
+        return listed(function, schema) && all();
     }
     (expression.is::<NotExpr>()
         || expression.is::<IsNullExpr>()
@@ -136,13 +135,20 @@ fn infallible(expression: &Arc<dyn PhysicalExpr>, schema: Option<&SchemaRef>) ->
         && all()
 }
 
-fn listed(function: &ScalarFunctionExpr) -> bool {
+fn listed(function: &ScalarFunctionExpr, schema: Option<&SchemaRef>) -> bool {
     let known = LEAKPROOF.iter().find(|known| known.name == function.fun().name());
     known.is_some_and(|known| {
         known.arguments.len() == function.args().len()
             && known.arguments.iter().zip(function.args()).all(|(kind, value)| {
-                let written = matches!(kind, LeakproofArgument::TextLiteral | LeakproofArgument::Count);
-                !written || value.is::<Literal>()
+                if written(*kind) {
+                    return literal(value).is_some_and(|literal| says(*kind, literal));
+                }
+                let found = schema.and_then(|schema| value.data_type(schema).ok());
+                found.is_some_and(|found| fits(*kind, &found))
             })
     })
+}
+
+fn literal(expression: &Arc<dyn PhysicalExpr>) -> Option<&ScalarValue> {
+    expression.downcast_ref::<Literal>().map(Literal::value)
 }

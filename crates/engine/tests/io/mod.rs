@@ -41,6 +41,8 @@ mod memory;
 pub(crate) mod partitions;
 #[path = "../../src/ranges.rs"]
 pub(crate) mod ranges;
+#[path = "../../src/scan.rs"]
+pub(crate) mod scan;
 #[path = "../../src/source.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod source;
