@@ -1,5 +1,5 @@
-//! Columns that the names of folders carry, as Hive has them: `tenant=acme/day=2024-01-01/part.parquet`. A policy on such a
-//! column opens no file of another folder.
+//! Columns that the names of folders carry, as Hive has them: `tenant=acme/day=2024-01-01/part.parquet`. A policy on such
+//! columns alone opens no file of another folder.
 
 use std::sync::Arc;
 

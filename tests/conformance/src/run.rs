@@ -33,16 +33,21 @@ pub fn run(wanted: &str) -> Result<Report, Fault> {
     runtime.block_on(all(wanted, cores))
 }
 
+/// An engine that spills into the folder.
+pub(crate) fn engine(folder: &Path) -> Result<Arc<Engine>, Fault> {
+    Ok(Engine::new(EngineConfig {
+        memory_bytes: 4 << 30,
+        spill_folder: Some(folder.join("spill")),
+        spill_bytes: 4 << 30,
+        templates_max: 64,
+    })?)
+}
+
 async fn all(wanted: &str, at_once: usize) -> Result<Report, Fault> {
     let root = tempfile::tempdir()?;
     let texts = texts::folder(texts::SQLLOGICTEST)?;
     world::enter(root.path(), &texts)?;
-    let engine = Engine::new(EngineConfig {
-        memory_bytes: 4 << 30,
-        spill_folder: Some(root.path().join("spill")),
-        spill_bytes: 4 << 30,
-        templates_max: 64,
-    })?;
+    let engine = engine(root.path())?;
     let bench = Arc::new(Bench {
         engine,
         catalog: Arc::new(Engine::catalog()),

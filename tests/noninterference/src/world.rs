@@ -46,6 +46,11 @@ impl World {
         for (key, values) in SETTINGS {
             settings.insert(key.to_string(), draw.pick(values).to_string());
         }
+        // Lambdas over lists have a syntax there.
+        let lists = |table: &Table| table.shown().any(|column| column.kind == Kind::List);
+        if tables.iter().any(lists) {
+            settings.insert("datafusion.sql_parser.dialect".into(), "duckdb".into());
+        }
         let views = views(&tables);
         let mut world = Self {
             tables,

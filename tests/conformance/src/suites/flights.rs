@@ -1,4 +1,4 @@
-//! Three million flights, and questions of the kinds that ClickBench asks of its one wide table.
+//! The first flights of three million, and questions of the kinds that ClickBench asks of its one wide table.
 
 use std::collections::BTreeMap;
 use std::path::Path;

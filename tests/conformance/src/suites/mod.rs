@@ -11,9 +11,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use ambit_engine::{Engine, EngineConfig};
+use ambit_engine::Engine;
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
+use datafusion::arrow::error::ArrowError;
 use datafusion::datasource::MemTable;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
@@ -23,6 +24,7 @@ use crate::answer::Answer;
 use crate::declared::Declared;
 use crate::governed::{Policy, Product};
 use crate::plain::{ask, context, kind, parse, varied};
+use crate::run::engine;
 use crate::{Fault, plain, texts};
 
 /// Small, so that most tables have several.
@@ -85,12 +87,7 @@ pub fn suites() -> Result<Vec<Compared>, Fault> {
 
 async fn compare(suite: Suite) -> Result<Compared, Fault> {
     let folder = tempfile::tempdir()?;
-    let engine = Engine::new(EngineConfig {
-        memory_bytes: 4 << 30,
-        spill_folder: Some(folder.path().join("spill")),
-        spill_bytes: 4 << 30,
-        templates_max: 8,
-    })?;
+    let engine = engine(folder.path())?;
     let catalog = Arc::new(Engine::catalog());
     let product = || Product::new(Arc::clone(&engine), Arc::clone(&catalog), folder.path().to_path_buf());
     let (mut open, mut narrow) = (product(), product());
@@ -197,6 +194,13 @@ async fn over_shown(suite: &Suite, raw: &SessionContext) -> Result<SessionContex
         shown.register_table(name.as_str(), Arc::new(MemTable::try_new(schema, vec![batches])?))?;
     }
     Ok(shown)
+}
+
+/// A table of generated batches.
+fn declared(batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>) -> Result<Declared, Fault> {
+    let batches = batches.collect::<Result<Vec<_>, _>>()?;
+    let schema = batches.first().ok_or("a table without rows")?.schema();
+    Declared::new(&schema, &batches)
 }
 
 /// The statements of a suite that a crate carries, by the numbers of their files.

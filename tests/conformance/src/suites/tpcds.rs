@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::error::ArrowError;
 use tpcdsgen::config::{Session, SessionBuilder};
 use tpcdsgen_arrow::{
     CallCenterArrow, CatalogPageArrow, CatalogReturnsArrow, CatalogSalesArrow, CustomerAddressArrow, CustomerArrow,
@@ -12,9 +10,8 @@ use tpcdsgen_arrow::{
     WarehouseArrow, WebPageArrow, WebReturnsArrow, WebSalesArrow, WebSiteArrow,
 };
 
-use super::{Suite, queries};
+use super::{Suite, declared, queries};
 use crate::Fault;
-use crate::declared::Declared;
 use crate::governed::Policy;
 
 /// Some tables have as many rows in any scale.
@@ -81,9 +78,7 @@ pub(super) fn suite() -> Result<Suite, Fault> {
     macro_rules! add {
         ($($name:literal $rows:ident),*) => {
             $(
-                let batches = $rows::new(session.clone()).collect::<Result<Vec<RecordBatch>, ArrowError>>()?;
-                let schema = batches.first().ok_or("a table without rows")?.schema();
-                tables.insert($name.to_string(), Declared::new(&schema, &batches)?);
+                tables.insert($name.to_string(), declared($rows::new(session.clone()))?);
             )*
         };
     }

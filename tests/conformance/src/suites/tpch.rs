@@ -1,9 +1,5 @@
 //! TPC-H.
 
-use std::collections::BTreeMap;
-
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::error::ArrowError;
 use tpchgen::generators::{
     CustomerGenerator, LineItemGenerator, NationGenerator, OrderGenerator, PartGenerator, PartSuppGenerator,
     RegionGenerator, SupplierGenerator,
@@ -12,9 +8,8 @@ use tpchgen_arrow::{
     CustomerArrow, LineItemArrow, NationArrow, OrderArrow, PartArrow, PartSuppArrow, RegionArrow, SupplierArrow,
 };
 
-use super::{Suite, queries};
+use super::{Suite, declared, queries};
 use crate::Fault;
-use crate::declared::Declared;
 use crate::governed::Policy;
 
 const SCALE: f64 = 0.05;
@@ -61,33 +56,29 @@ const POLICIES: &[(&str, Policy)] = &[
 ];
 
 pub(super) fn suite() -> Result<Suite, Fault> {
-    let mut tables = BTreeMap::new();
-    let mut add = |name: &str, batches: Vec<Result<RecordBatch, ArrowError>>| -> Result<(), Fault> {
-        let batches = batches.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let schema = batches.first().ok_or("a table without rows")?.schema();
-        tables.insert(name.to_string(), Declared::new(&schema, &batches)?);
-        Ok(())
-    };
-    add("nation", NationArrow::new(NationGenerator::new(SCALE, 1, 1)).collect())?;
-    add("region", RegionArrow::new(RegionGenerator::new(SCALE, 1, 1)).collect())?;
-    add(
-        "supplier",
-        SupplierArrow::new(SupplierGenerator::new(SCALE, 1, 1)).collect(),
-    )?;
-    add("part", PartArrow::new(PartGenerator::new(SCALE, 1, 1)).collect())?;
-    add(
-        "customer",
-        CustomerArrow::new(CustomerGenerator::new(SCALE, 1, 1)).collect(),
-    )?;
-    add(
-        "partsupp",
-        PartSuppArrow::new(PartSuppGenerator::new(SCALE, 1, 1)).collect(),
-    )?;
-    add("orders", OrderArrow::new(OrderGenerator::new(SCALE, 1, 1)).collect())?;
-    add(
-        "lineitem",
-        LineItemArrow::new(LineItemGenerator::new(SCALE, 1, 1)).collect(),
-    )?;
+    let tables = [
+        ("nation", declared(NationArrow::new(NationGenerator::new(SCALE, 1, 1)))?),
+        ("region", declared(RegionArrow::new(RegionGenerator::new(SCALE, 1, 1)))?),
+        (
+            "supplier",
+            declared(SupplierArrow::new(SupplierGenerator::new(SCALE, 1, 1)))?,
+        ),
+        ("part", declared(PartArrow::new(PartGenerator::new(SCALE, 1, 1)))?),
+        (
+            "customer",
+            declared(CustomerArrow::new(CustomerGenerator::new(SCALE, 1, 1)))?,
+        ),
+        (
+            "partsupp",
+            declared(PartSuppArrow::new(PartSuppGenerator::new(SCALE, 1, 1)))?,
+        ),
+        ("orders", declared(OrderArrow::new(OrderGenerator::new(SCALE, 1, 1)))?),
+        (
+            "lineitem",
+            declared(LineItemArrow::new(LineItemGenerator::new(SCALE, 1, 1)))?,
+        ),
+    ];
+    let tables = tables.map(|(name, table)| (name.to_string(), table)).into();
     Ok(Suite {
         name: "TPC-H",
         tables,
