@@ -29,6 +29,7 @@ mod json_values;
 mod leakproof;
 mod memory;
 mod names;
+mod once;
 mod partitions;
 mod policy;
 mod probing;

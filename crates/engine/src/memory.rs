@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{
@@ -22,7 +22,6 @@ pub(crate) struct SessionPool {
     worker: Arc<dyn MemoryPool>,
     limit: usize,
     peak: AtomicUsize,
-    refused: AtomicBool,
     over: CancellationToken,
 }
 
@@ -34,7 +33,6 @@ impl SessionPool {
             worker,
             limit,
             peak: AtomicUsize::new(0),
-            refused: AtomicBool::new(false),
             over,
         })
     }
@@ -47,11 +45,6 @@ impl SessionPool {
     /// Highest reservation, in bytes.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::Acquire)
-    }
-
-    /// Whether an operator was refused memory: most spill then, some fail for reasons of their own.
-    pub(crate) fn refused(&self) -> bool {
-        self.refused.load(Ordering::Acquire)
     }
 
     fn raise(&self) {
@@ -95,11 +88,9 @@ impl MemoryPool for SessionPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
-        let local = self.local.try_grow(reservation, additional);
-        local.inspect_err(|_| self.refused.store(true, Ordering::Release))?;
+        self.local.try_grow(reservation, additional)?;
         if self.worker.try_grow(reservation, additional).is_err() {
             self.local.shrink(reservation, additional);
-            self.refused.store(true, Ordering::Release);
             return Err(DataFusionError::ResourcesExhausted(
                 "the worker's memory is used up".into(),
             ));

@@ -12,16 +12,18 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::joins::HashJoinExec;
 
+use crate::once::Once;
 use crate::scan::file_scan;
 
 /// The rule after which sides of joins are chosen.
 const CHOOSES: &str = "join_selection";
 
-/// DataFusion's rules, and this one.
+/// DataFusion's rules, this one, and what no rule may move.
 pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let chosen = rules.iter().position(|rule| rule.name() == CHOOSES);
     rules.insert(chosen.map_or(0, |index| index + 1), Arc::new(Probing));
+    rules.push(Arc::new(Once));
     rules
 }
 

@@ -175,11 +175,6 @@ fn blamed(fault: Fault, resources: &Resources) -> Fault {
             None => spill,
         };
     }
-    if fault.0.code == EngineErrorCode::Internal && resources.pool.refused() {
-        let mut over = over_memory();
-        over.0.detail = fault.0.detail;
-        return over;
-    }
     fault
 }
 
