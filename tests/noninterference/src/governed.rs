@@ -138,12 +138,15 @@ pub fn settings(world: &World) -> BTreeMap<String, String> {
     settings
 }
 
+/// Rows that a session may give.
+pub const ROWS_MAX: u64 = 1_000_000;
+
 fn limits() -> SessionLimits {
     SessionLimits {
         deadline_ms: 60_000,
         memory_bytes: 512 << 20,
         spill_bytes: 512 << 20,
-        rows: 1_000_000,
+        rows: ROWS_MAX,
         bytes: 64 << 20,
         statement_bytes: 64 << 10,
         statement_nodes: 5_000,

@@ -1,6 +1,7 @@
 //! Plain DataFusion: P(D), computed a table at a time without a barrier, and the consumer's query over it. Settings,
 //! functions and clock are the session's.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -10,13 +11,14 @@ use datafusion::arrow::datatypes::{Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{DataFusionError, SchemaError, internal_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionState;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::physical_plan::{collect, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::FutureExt;
 
 use crate::governed::{CLOCK_MICROS, settings};
 use crate::policies::{bound, masked};
@@ -223,7 +225,11 @@ async fn answered(state: &SessionState, sql: &str) -> Result<RawAnswer, RawError
     let text = displayable(plan.as_ref()).indent(false).to_string();
     let schema = plan.schema();
     let context = Arc::new(datafusion::execution::TaskContext::from(state));
-    let rows = collect(plan, context).await.map_err(|error| running(&error))?;
+    // DataFusion may panic. The engine calls that an internal error.
+    let rows = AssertUnwindSafe(collect(plan, context)).catch_unwind().await;
+    let rows = rows
+        .unwrap_or_else(|_| internal_err!("a panic"))
+        .map_err(|error| running(&error))?;
     Ok(RawAnswer {
         schema,
         rows,

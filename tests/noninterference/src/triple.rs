@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ambit_protocol::OutputFormat;
 
 use crate::compare::{cells, decoded, planted, shape, sorted};
-use crate::governed::{Answer, Data, Governed};
+use crate::governed::{Answer, Data, Governed, ROWS_MAX};
 use crate::queries::Query;
 use crate::raw::{Raw, RawAnswer, RawError, shown_by_row};
 use crate::tally::{MEMORY, ORDER, PLAN_CHOICE, RACE, RAW_FAULT, UNSUPPORTED};
@@ -207,6 +207,7 @@ impl Stage {
                     End::Unplanned
                 }
             }
+            (Some(code), Ok(raw)) if code == "LimitRows" && more_than_allowed(&raw) => End::Failed,
             (Some(_), Ok(_)) if short(own) => {
                 findings.push(finding(MEMORY, "raw is not".into()));
                 End::OpenOrder
@@ -250,6 +251,11 @@ fn unsupported(answer: &Answer) -> bool {
         "SanityCheckPlan",
     ];
     answer.planned.is_none() && says.iter().any(|says| told.starts_with(says))
+}
+
+/// Whether these are rows that a session is right not to give.
+fn more_than_allowed(raw: &RawAnswer) -> bool {
+    raw.rows.iter().map(|batch| batch.num_rows() as u64).sum::<u64>() > ROWS_MAX
 }
 
 /// Whether it met its memory limit.
