@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openLog, verifySegments } from '@ambit/evidence';
+import { EvidenceDamaged, EvidenceKeyUnknown, openLog, verifyLog } from '@ambit/evidence';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer } from '../server.ts';
 import { type Evidence, tableOf } from './oracles.ts';
@@ -25,6 +25,8 @@ beforeAll(async () => {
     await world.ask(sql);
   }
   await world.ask({ sql: 'SELECT 1', purpose: 'nothing' });
+  // A checkpoint of all that.
+  while ((await verifyLog(folder())).unsigned > 0) await sleep(50);
 });
 afterAll(async () => {
   rmSync(copies, { recursive: true });
@@ -33,14 +35,13 @@ afterAll(async () => {
 
 const folder = (): string => join(world.server.folder, '.ambit/evidence');
 
-/** A copy of the log, changed. */
+/** A copy of the log, its first segment changed. The key stays where it is. */
 function tampered(change: (log: Buffer) => Buffer): string {
   const copy = mkdtempSync(join(copies, 'log-'));
-  for (const name of readdirSync(folder()).filter((one) => one.endsWith('.segment'))) {
-    cpSync(join(folder(), name), join(copy, name));
-  }
-  const [first = ''] = readdirSync(copy);
-  writeFileSync(join(copy, first), change(readFileSync(join(copy, first))));
+  cpSync(folder(), copy, { recursive: true });
+  rmSync(join(copy, 'lock'));
+  const first = join(copy, '00000001.segment');
+  writeFileSync(first, change(readFileSync(first)));
   return copy;
 }
 
@@ -50,7 +51,7 @@ const ofLines = (all: readonly string[]): Buffer => Buffer.from(`${all.join('\n'
 
 describe('a log that somebody changed', () => {
   test('I0 as it is written, nothing is wrong with it', async () => {
-    const { records, problems } = await verifySegments(folder());
+    const { records, problems } = await verifyLog(folder());
     expect(problems).toEqual([]);
     expect(records).toBeGreaterThanOrEqual(10);
   });
@@ -71,7 +72,7 @@ describe('a log that somebody changed', () => {
         bytes[place] = (bytes[place] ?? 0) ^ (1 << (place % 8));
         return bytes;
       });
-      expect((await verifySegments(copy)).problems.length, `at byte ${place}`).toBeGreaterThan(0);
+      expect((await verifyLog(copy)).problems.length, `at byte ${place}`).toBeGreaterThan(0);
       rmSync(copy, { recursive: true });
     }
   });
@@ -88,7 +89,7 @@ describe('a log that somebody changed', () => {
     const all = lines(log());
     for (let at = 1; at < all.length - 1; at += 1) {
       const copy = tampered(() => ofLines(change(all, at)));
-      expect((await verifySegments(copy)).problems.length, `record ${at}`).toBeGreaterThan(0);
+      expect((await verifyLog(copy)).problems.length, `record ${at}`).toBeGreaterThan(0);
       rmSync(copy, { recursive: true });
     }
   });
@@ -99,7 +100,7 @@ describe('a log that somebody changed', () => {
     const forged = (all[at] ?? '').replace('"purpose":"analytics"', '"purpose":"anamnesis"');
     expect(forged).not.toBe(all[at]);
     const copy = tampered(() => ofLines(all.toSpliced(at, 1, forged)));
-    expect((await verifySegments(copy)).problems.length).toBeGreaterThan(0);
+    expect((await verifyLog(copy)).problems.length).toBeGreaterThan(0);
   });
 
   test('I10 what is no log is no log, and stops no reader', async () => {
@@ -112,27 +113,42 @@ describe('a log that somebody changed', () => {
       '{"format":"ambit/evidence/v1"}\n',
     ]) {
       const copy = tampered(() => Buffer.from(bytes));
-      expect((await verifySegments(copy)).problems.length, JSON.stringify(bytes.slice(0, 20))).toBeGreaterThan(0);
+      expect((await verifyLog(copy)).problems.length, JSON.stringify(bytes.slice(0, 20))).toBeGreaterThan(0);
     }
   });
 
   test('I5 a torn tail is recovered to the last whole record, and the next log says what was lost', async () => {
+    const key = join(world.server.folder, '.ambit/evidence.key');
+    const last = lines(log()).at(-1) ?? '';
+    const { records } = await verifyLog(folder());
+    for (const torn of [1, 70, Math.floor(last.length / 2), last.length]) {
+      const copy = tampered((bytes) => Buffer.concat([bytes, Buffer.from(last.slice(0, torn))]));
+      expect(await verifyLog(copy)).toMatchObject({ problems: [], records, tornBytes: torn });
+      const opened = await openLog({ folder: copy, ambit: 'test', key });
+      await opened.close();
+      const again = await verifyLog(copy);
+      expect(again.problems).toEqual([]);
+      expect(again.records).toBeGreaterThan(records);
+      expect(readFileSync(join(copy, '00000002.segment'), 'utf8')).toContain(`"tornBytes":${torn}`);
+    }
+  });
+
+  test('I5 a tail that a checkpoint covers was not torn but cut: no server goes on with it', async () => {
+    const key = join(world.server.folder, '.ambit/evidence.key');
     const whole = log();
     const last = whole.lastIndexOf(10, whole.length - 2) + 1;
-    const { records } = await verifySegments(folder());
-    for (const cut of [last + 1, last + 70, Math.floor((last + whole.length) / 2), whole.length - 1]) {
+    for (const cut of [last, last + 70, whole.length - 1]) {
       const copy = tampered((bytes) => bytes.subarray(0, cut));
-      expect((await verifySegments(copy)).problems.length, `cut at ${cut}`).toBe(1);
-      const opened = await openLog({ folder: copy, ambit: 'test' });
-      await opened.close();
-      const again = await verifySegments(copy);
-      expect(again.problems).toEqual([]);
-      expect(again.records).toBeGreaterThanOrEqual(records);
-      const texts = readdirSync(copy)
-        .filter((name) => name.endsWith('.segment'))
-        .map((name) => readFileSync(join(copy, name), 'utf8'));
-      expect(texts.join('')).toContain(`"tornBytes":${cut - last}`);
+      expect((await verifyLog(copy)).problems).toMatchObject([{ kind: 'cut', segment: 1 }]);
+      await expect(openLog({ folder: copy, ambit: 'test', key })).rejects.toThrow(EvidenceDamaged);
     }
+  });
+
+  test('I11 a log that somebody signed with a key of his own is not gone on with', async () => {
+    const copy = tampered((bytes) => bytes);
+    await expect(openLog({ folder: copy, ambit: 'test', key: join(copy, 'own.key') })).rejects.toThrow(
+      EvidenceKeyUnknown,
+    );
   });
 });
 
@@ -245,7 +261,7 @@ describe('a log that cannot be written', () => {
       expect(limited.process.exitCode).toBeNull();
       // A file of its own is room enough.
       await expect.poll(async () => (await ask(10)).status, { timeout: 10_000, interval: 200 }).toBe(200);
-      expect((await verifySegments(join(limited.folder, '.ambit/evidence'))).problems).toEqual([]);
+      expect((await verifyLog(join(limited.folder, '.ambit/evidence'))).problems).toEqual([]);
     } finally {
       await limited.close();
     }
@@ -272,7 +288,7 @@ describe('a server that is killed', () => {
       await world.restart();
       await Promise.all(asked);
     }
-    expect((await verifySegments(folder())).problems).toEqual([]);
+    expect((await verifyLog(folder())).problems).toEqual([]);
     const { sessions } = (await world.send('alice', '/v1/sessions')).json<{
       sessions: { session: string; status: string }[];
     }>();

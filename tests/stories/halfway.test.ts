@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { verifySegments } from '@ambit/evidence';
+import { verifyLog } from '@ambit/evidence';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { endOf, evidenceOf, rowsOf, running, type Server, startExample } from './server.ts';
 
@@ -162,6 +162,6 @@ test('kill -9 of the control plane', async () => {
   server = await server.restart();
   expect((await evidenceOf(server, session ?? '')).outcome).toMatchObject({ status: 'orphaned' });
   await vi.waitFor(() => expect(workers.filter(running)).toEqual([]), 5000);
-  expect((await verifySegments(join(server.folder, '.ambit/evidence'))).problems).toEqual([]);
+  expect((await verifyLog(join(server.folder, '.ambit/evidence'))).problems).toEqual([]);
   await wellKnown();
 }, 30_000);

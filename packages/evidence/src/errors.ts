@@ -9,3 +9,21 @@ export class EvidenceLocked extends Error {
   override readonly name = 'EvidenceLocked';
   readonly code = 'evidence_locked';
 }
+
+/** The key that signs the log is not the one that its records name. */
+export class EvidenceKeyUnknown extends Error {
+  override readonly name = 'EvidenceKeyUnknown';
+  readonly code = 'evidence_key_unknown';
+}
+
+/** The log is not what its own checkpoints say. Nothing is added to it. */
+export class EvidenceDamaged extends Error {
+  override readonly name = 'EvidenceDamaged';
+  readonly code = 'evidence_damaged';
+}
+
+/** A record that contradicts the log: an outcome without an intent, a second outcome. */
+export class EvidenceContradiction extends Error {
+  override readonly name = 'EvidenceContradiction';
+  readonly code = 'evidence_contradiction';
+}

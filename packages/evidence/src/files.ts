@@ -1,4 +1,4 @@
-import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** The file system as the log uses it: every step that can fail or lie is here, so that tests can make it. */
@@ -11,6 +11,10 @@ export interface Files {
   create(path: string): Promise<LogFile>;
   /** Replaces a file's content as one step. */
   replace(path: string, bytes: Buffer): Promise<void>;
+  /** Replaces a file's content as one step, which a loss of power may undo. */
+  write(path: string, bytes: Buffer): Promise<void>;
+  /** Returns when what was written survives a loss of power. */
+  settle(path: string): Promise<void>;
   remove(path: string): Promise<void>;
 }
 
@@ -61,6 +65,24 @@ export const disk: Files = {
       await file.close();
     }
     await rename(`${path}.new`, path);
+    await syncFolder(dirname(path));
+  },
+  write: async (path, bytes) => {
+    try {
+      await writeFile(`${path}.new`, bytes, { mode: FILE_MODE });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      await rm(`${path}.new`, { force: true });
+      throw error;
+    }
+  },
+  settle: async (path) => {
+    const file = await open(path, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
     await syncFolder(dirname(path));
   },
   remove: (path) => rm(path, { force: true }),

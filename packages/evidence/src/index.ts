@@ -1,14 +1,28 @@
-/** The append-only evidence log: records, segments, group commit, recovery. */
+/** The append-only evidence log: records, segments, Merkle tree, checkpoints, receipts, recovery, verification. */
 export { canonical, sha256 } from './canonical.ts';
-export { EvidenceLocked, EvidenceUnavailable } from './errors.ts';
+export { type Checkpoint, parseCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
+export {
+  EvidenceContradiction,
+  EvidenceDamaged,
+  EvidenceKeyUnknown,
+  EvidenceLocked,
+  EvidenceUnavailable,
+} from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
-export { type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
+export { type ConsistencyProof, type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
+export { provesConsistency } from './merkle.ts';
+export { parseVerifierKey } from './note.ts';
+export type { Problem, ProblemKind } from './problem.ts';
+export { type Receipt, type ReceiptEntry, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
 export type {
   BoundaryLoaded,
   EvidenceGap,
+  EvidencePruned,
   EvidenceRecord,
   GrantIssued,
   Json,
+  KeyRotated,
+  LogClosed,
   LogOpened,
   RecordBody,
   RecordEnvelope,
@@ -17,5 +31,4 @@ export type {
   SessionOutcome,
   StatementRecord,
 } from './record.ts';
-export type { SegmentProblem } from './segment.ts';
-export { type Verification, verifySegments } from './verify.ts';
+export { type Trust, type Verification, verifyLog } from './verify.ts';

@@ -10,6 +10,10 @@ export const limits = {
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */
   heldOutcomesMax: 10_000,
+  /** Whole tiles of the tree kept in memory while the disk does not take them. */
+  unpublishedTilesMax: 4_096,
+  /** How far the checkpoint on the disk may lag behind. */
+  publishDelayMs: 1_000,
   /** Between two attempts to write again. */
   healDelayMs: 250,
 } as const;

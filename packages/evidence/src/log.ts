@@ -1,18 +1,28 @@
+import { randomUUID } from 'node:crypto';
+import { canonical, sha256 } from './canonical.ts';
 import { Catalog } from './catalog.ts';
+import { originOf } from './checkpoint.ts';
+import { entryOf } from './entry.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
+import { consistencyProof } from './merkle.ts';
+import { type Signer, verifierKey } from './note.ts';
+import { Publisher } from './publisher.ts';
+import { issueReceipt, type Receipt } from './receipt.ts';
 import type {
   BoundaryLoaded,
   EvidenceRecord,
   GrantIssued,
   Json,
+  LogOpened,
   RecordBody,
   RecordEnvelope,
   SessionIntent,
   SessionOutcome,
 } from './record.ts';
-import { recover } from './recovery.ts';
+import { type Recovered, recover } from './recovery.ts';
+import { loadSigner } from './signer.ts';
 import { Writer } from './writer.ts';
 
 type Of<Body> = RecordEnvelope & Body;
@@ -35,6 +45,8 @@ export interface SessionFilter {
 
 /** The append-only log. */
 export interface EvidenceLog {
+  /** Verifier key of its checkpoints, as `name+id+key`. */
+  readonly key: string;
   /** Resolves when the record is durable. Rejects with `EvidenceUnavailable`. */
   append(body: RecordBody): Promise<EvidenceRecord>;
   /** Writes a boundary once a boot, before the first intent that names it. */
@@ -46,21 +58,42 @@ export interface EvidenceLog {
   session(id: string): Promise<SessionEvidence | null>;
   /** The newest first. */
   sessions(filter: SessionFilter, limit: number): Promise<readonly SessionEvidence[]>;
+  /** The head of the log, as a signed note. */
+  checkpoint(): string;
+  /** What proves that a session's records are in the log; null for a session that is not there. */
+  receipt(session: string): Promise<Receipt | null>;
+  /** What proves that the log as it is now begins with the one that had `size` records; null if it never had so many. */
+  consistency(size: number): Promise<ConsistencyProof | null>;
   close(): Promise<void>;
 }
 
-/** Opens the log of a folder for this process alone, and closes what a process before it left open. */
-export async function openLog(options: {
+/** Proof that a log only grew. */
+export interface ConsistencyProof {
+  /** The head now, as a signed note. */
+  readonly checkpoint: string;
+  /** Hashes in base64, as RFC 9162 orders them. */
+  readonly proof: readonly string[];
+}
+
+interface LogOptions {
   readonly folder: string;
   /** Version of Ambit. */
   readonly ambit: string;
+  /** File of the private key that signs checkpoints, outside of the folder: made for a new log. Without it `FOLDER.key`. */
+  readonly key?: string;
   readonly files?: Files;
-}): Promise<EvidenceLog> {
-  const { folder, ambit, files = disk } = options;
+}
+
+/**
+ * Opens the log of a folder for this process alone, and closes what a process before it left open. Throws `EvidenceLocked`,
+ * `EvidenceDamaged`, `EvidenceKeyUnknown` or `EvidenceUnavailable`.
+ */
+export async function openLog(options: LogOptions): Promise<EvidenceLog> {
+  const { folder, files = disk } = options;
   await files.ensureFolder(folder);
   const unlock = await lockFolder(folder);
   try {
-    return await openLocked(folder, ambit, files, unlock);
+    return await openLocked(options, files, unlock);
   } catch (error) {
     await unlock();
     throw error;
@@ -68,21 +101,55 @@ export async function openLog(options: {
 }
 
 async function openLocked(
-  folder: string,
-  ambit: string,
+  { folder, ambit, key = `${folder}.key` }: LogOptions,
   files: Files,
   unlock: () => Promise<void>,
 ): Promise<EvidenceLog> {
   const recovered = await recover(files, folder);
+  const log = recovered.log ?? randomUUID();
+  const signer = await loadSigner(key, originOf(log), recovered.key);
   const catalog = new Catalog(files, folder);
-  const writer = new Writer(files, folder, catalog, recovered);
-  const { records, tornBytes } = recovered;
-  await writer.append({ type: 'log.opened', log: writer.log, ambit, recovered: { records, tornBytes } });
+  const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
+  const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  await writer.append(opened(writer, ambit, signer, recovered));
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
-  const probe = setInterval(() => void writer.probe(), limits.healDelayMs);
-  probe.unref();
+  // An end of the log that no checkpoint tells would be nobody's to miss.
+  await publisher.publish().catch(() => undefined);
+  const timers = [
+    setInterval(() => void writer.probe(), limits.healDelayMs),
+    // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
+    setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
+  ];
+  for (const timer of timers) timer.unref();
+  const once = onceEach(writer);
+  return {
+    key: verifierKey(signer),
+    append: (body) => writer.append(body),
+    ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
+    ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    failure: () => writer.failure,
+    session: (id) => findSession(writer, catalog, id),
+    sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
+    checkpoint: () => publisher.head().note,
+    receipt: (session) => receiptOf(writer, catalog, publisher, session),
+    consistency: (size) => grownSince(publisher, size),
+    close: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await writer.append({ type: 'log.closed' }).catch(() => undefined);
+      await writer.close();
+      await unlock();
+    },
+  };
+}
+
+function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornBytes }: Recovered): LogOpened {
+  return { type: 'log.opened', log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
+}
+
+/** Writes a document once, however often it is asked for. */
+function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<void> {
   const documents = new Map<string, Promise<unknown>>();
-  const once = async (key: string, body: RecordBody): Promise<void> => {
+  return async (key, body) => {
     const known = documents.get(key);
     const writing = known ?? writer.append(body);
     documents.set(key, writing);
@@ -91,19 +158,28 @@ async function openLocked(
       throw error;
     });
   };
-  return {
-    append: (body) => writer.append(body),
-    ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
-    ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
-    failure: () => writer.failure,
-    session: (id) => findSession(writer, catalog, id),
-    sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
-    close: async () => {
-      clearInterval(probe);
-      await writer.close();
-      await unlock();
-    },
-  };
+}
+
+async function receiptOf(
+  writer: Writer,
+  catalog: Catalog,
+  publisher: Publisher,
+  session: string,
+): Promise<Receipt | null> {
+  const found = await findSession(writer, catalog, session);
+  if (found === null) return null;
+  const leaves = [found.intent, found.outcome]
+    .filter((record) => record !== null)
+    .map((record) => ({ index: record.seq, entry: entryOf(record, sha256(canonical(record as unknown as Json))) }));
+  const { size, note } = publisher.head();
+  return issueReceipt(session, leaves, { size, note, key: verifierKey(publisher.signer) }, publisher.node);
+}
+
+async function grownSince(publisher: Publisher, size: number): Promise<ConsistencyProof | null> {
+  const head = publisher.head();
+  if (!Number.isSafeInteger(size) || size < 0 || size > head.size) return null;
+  const proof = await consistencyProof(size, head.size, publisher.node);
+  return { checkpoint: head.note, proof: proof.map((hash) => hash.toString('base64')) };
 }
 
 function orphaned(session: string, intent: number): SessionOutcome {

@@ -18,8 +18,36 @@ export interface LogOpened {
   readonly type: 'log.opened';
   readonly log: string;
   readonly ambit: string;
-  /** Records that recovery found whole, and bytes of a torn tail that it set aside. */
+  /** Verifier key of the checkpoints from here on, as `name+id+key`. */
+  readonly key: string;
+  /** Records that recovery found whole in the last segments, and bytes of a torn tail that it set aside. */
   readonly recovered: { readonly records: number; readonly tornBytes: number };
+}
+
+/** The last record of a process run that was told to stop. Where it is missing, the process was killed. */
+export interface LogClosed {
+  readonly type: 'log.closed';
+}
+
+/** From the next record on, checkpoints are signed by another key. Both signed this. */
+export interface KeyRotated {
+  readonly type: 'key.rotated';
+  /** Verifier keys, as `name+id+key`. */
+  readonly from: string;
+  readonly to: string;
+  /** Base64, over the line `ambit key rotation` and the canonical JSON of `from`, `log` and `to`, each with a line feed. */
+  readonly signatures: { readonly from: string; readonly to: string };
+}
+
+/** Whole segments are about to be removed because they are old. Their tree stays. */
+export interface EvidencePruned {
+  readonly type: 'evidence.pruned';
+  /** Segments up to this one go. */
+  readonly segment: number;
+  /** `seq` of the first record that stays. */
+  readonly first: number;
+  /** Everything in them is older. UTC, ISO 8601. */
+  readonly before: string;
 }
 
 /** Written when the log could not be written for a while, or a segment was abandoned. */
@@ -107,6 +135,9 @@ export interface RequestRefused {
 
 export type RecordBody =
   | LogOpened
+  | LogClosed
+  | KeyRotated
+  | EvidencePruned
   | EvidenceGap
   | BoundaryLoaded
   | GrantIssued

@@ -1,15 +1,22 @@
 import { canonical, sha256 } from './canonical.ts';
 import type { EvidenceRecord, Json } from './record.ts';
 
+/** Version of the format. */
+export const FORMAT = 'ambit/evidence/v2';
+
 /** First line of a segment. */
 export interface SegmentHeader {
-  readonly format: 'ambit/evidence/v1';
+  readonly format: typeof FORMAT;
   readonly log: string;
   readonly segment: number;
   /** `seq` of its first record. Records of the segment before that have this `seq` or a later one were never acknowledged. */
   readonly first: number;
-  /** Chain over all records before it: see `chain`. Empty for the first. */
-  readonly previous: string;
+  /** Time of the last record before it; empty for the first segment. */
+  readonly after: string;
+  /** Checkpoint of all records before it: a signed note. */
+  readonly checkpoint: string;
+  /** Verifier key that signed it. */
+  readonly key: string;
   /** Sessions whose intent is in an earlier segment and whose outcome is not: `[session, seq of the intent]`. */
   readonly open: readonly (readonly [string, number])[];
 }
@@ -30,6 +37,14 @@ export interface SegmentProblem {
   readonly reason: string;
 }
 
+/** Numbers of the segments among the names of a folder, ascending. */
+export function segmentsOf(names: readonly string[]): readonly number[] {
+  return names
+    .filter((name) => /^\d{8}\.segment$/.test(name))
+    .map((name) => Number(name.slice(0, 8)))
+    .toSorted((a, b) => a - b);
+}
+
 /** A line: the digest of the canonical JSON, a space, the canonical JSON. The digest is what the Merkle leaf names. */
 export function encodeRecord(record: EvidenceRecord): { readonly line: Buffer; readonly digest: string } {
   const json = canonical(record as unknown as Json);
@@ -41,11 +56,7 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   return Buffer.from(`${canonical(header as unknown as Json)}\n`);
 }
 
-/** Links records across segments, so that one that is changed, moved or missing shows in every later header. */
-export function chain(previous: string, digest: string): string {
-  return sha256(previous + digest);
-}
-
+/** File name of a segment. */
 export function segmentName(segment: number): string {
   return `${String(segment).padStart(8, '0')}.segment`;
 }
@@ -77,25 +88,56 @@ export function decodeSegment(
   return { header, records, end: offset, problem: null };
 }
 
+/** Every line of a segment, whole or not, and how many bytes come after the end of the last one. */
+export function decodeLines(bytes: Buffer): {
+  readonly header: SegmentHeader | null;
+  readonly lines: readonly (Located | { readonly offset: number; readonly reason: string })[];
+  readonly torn: number;
+} {
+  const headerEnd = bytes.indexOf(10);
+  const header = headerEnd < 0 ? null : parseHeader(bytes.subarray(0, headerEnd));
+  const lines: (Located | { readonly offset: number; readonly reason: string })[] = [];
+  let offset = headerEnd + 1;
+  for (let end = bytes.indexOf(10, offset); end >= 0; end = bytes.indexOf(10, offset)) {
+    const located = decodeLine(bytes.subarray(offset, end), offset);
+    lines.push(typeof located === 'string' ? { offset, reason: located } : located);
+    offset = end + 1;
+  }
+  return { header, lines, torn: bytes.length - offset };
+}
+
 /** A record of one line, without its newline, or what is wrong with it. */
 export function decodeLine(line: Buffer, offset: number): Located | string {
   if (line.length < 66 || line[64] !== 32) return 'not a record';
   const digest = line.subarray(0, 64).toString('latin1');
   const json = line.subarray(65);
   if (sha256(json) !== digest) return 'the record is not what its digest says';
-  const text = json.toString('utf8');
-  const record = JSON.parse(text) as EvidenceRecord;
-  if (canonical(record as unknown as Json) !== text) return 'the record is not canonical';
-  return { record, digest, offset, length: line.length };
+  const value = parseCanonical(json.toString('utf8'));
+  if (value === null) return 'the record is not canonical';
+  return isRecord(value) ? { record: value, digest, offset, length: line.length } : 'it has not what every record has';
 }
 
-function parseHeader(line: Buffer): SegmentHeader | null {
+/** Whoever wrote the line: nothing that reads records may stumble over their envelope. */
+function isRecord(value: object): value is EvidenceRecord {
+  const { v, seq, at, boot, monotonic, type, session = '' } = value as { readonly [member: string]: Json };
+  const texts = [at, boot, monotonic, type, session];
+  return v === 1 && Number.isSafeInteger(seq) && texts.every((text) => typeof text === 'string');
+}
+
+function parseCanonical(text: string): object | null {
   try {
-    const header = JSON.parse(line.toString('utf8')) as SegmentHeader;
-    const whole =
-      header.format === 'ambit/evidence/v1' && canonical(header as unknown as Json) === line.toString('utf8');
-    return whole ? header : null;
+    const value = JSON.parse(text) as Json;
+    return text.startsWith('{') && canonical(value) === text ? (value as object) : null;
   } catch {
     return null;
   }
 }
+
+function parseHeader(line: Buffer): SegmentHeader | null {
+  const header = parseCanonical(line.toString('utf8')) as SegmentHeader | null;
+  const named = header === null ? [] : Object.keys(header);
+  return header?.format === FORMAT && named.join() === HEADER_MEMBERS.join() ? header : null;
+}
+
+/** In canonical order. */
+const HEADER_MEMBERS = ['after', 'checkpoint', 'first', 'format', 'key', 'log', 'open', 'segment'];

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Catalog, emptyIndex, indexRecord, type SegmentIndex } from './catalog.ts';
-import { EvidenceUnavailable } from './errors.ts';
+import { canonical } from './canonical.ts';
+import { entryOf } from './entry.ts';
+import { EvidenceContradiction, EvidenceUnavailable } from './errors.ts';
 import type { Files, LogFile } from './files.ts';
 import { limits } from './limits.ts';
-import { canonical } from './canonical.ts';
+import { verifierKey } from './note.ts';
+import type { Publisher } from './publisher.ts';
 import type { EvidenceRecord, Json, RecordBody } from './record.ts';
-import type { Recovered } from './recovery.ts';
-import { chain, encodeHeader, encodeRecord, segmentName } from './segment.ts';
+import { followSession, type Recovered } from './recovery.ts';
+import { encodeHeader, encodeRecord, FORMAT, type Located, segmentName } from './segment.ts';
+import type { Tiles } from './tiles.ts';
 
 interface Waiting {
   readonly body: RecordBody;
@@ -35,28 +39,44 @@ export class Writer {
   #running: Promise<void> | null = null;
   #segment: Segment | null = null;
   #seq: number;
-  #chain: string;
   #lastMicros: bigint;
+  /** Of the last record that is durable. */
+  #lastAt: string;
   #failure: string | null = null;
   #healAt = 0;
   #closed = false;
   #reserve = false;
   /** Outcomes of sessions that ended while nothing could be written. */
   #held: RecordBody[] = [];
+  /** Sessions whose outcome waits to be written. */
+  readonly #ending = new Set<string>();
   readonly #files: Files;
   readonly #folder: string;
   readonly #catalog: Catalog;
+  readonly #tiles: Tiles;
+  readonly #publisher: Publisher;
+  #settling: Promise<void> = Promise.resolve();
   readonly log: string;
 
-  constructor(files: Files, folder: string, catalog: Catalog, recovered: Recovered) {
-    this.#files = files;
-    this.#folder = folder;
-    this.#catalog = catalog;
-    this.log = recovered.log ?? randomUUID();
+  constructor(given: {
+    readonly files: Files;
+    readonly folder: string;
+    readonly catalog: Catalog;
+    readonly log: string;
+    readonly recovered: Recovered;
+    readonly publisher: Publisher;
+  }) {
+    const { recovered } = given;
+    this.#files = given.files;
+    this.#folder = given.folder;
+    this.#catalog = given.catalog;
+    this.log = given.log;
     this.open = new Map(recovered.open);
     this.segments = [...recovered.segments];
     this.#seq = recovered.nextSeq;
-    this.#chain = recovered.chain;
+    this.#tiles = recovered.tiles;
+    this.#publisher = given.publisher;
+    this.#lastAt = recovered.lastAt;
     this.#lastMicros = recovered.lastAt === '' ? 0n : microsOf(recovered.lastAt);
   }
 
@@ -93,13 +113,26 @@ export class Writer {
       return Promise.reject(error);
     }
     const mayWait = body.type === 'session.outcome';
+    const contradiction = this.#contradicts(body);
+    if (contradiction !== null) return Promise.reject(new EvidenceContradiction(contradiction));
+    if (this.#tiles.waiting > limits.unpublishedTilesMax && !mayWait) {
+      return Promise.reject(new EvidenceUnavailable('the tree of the log cannot be written'));
+    }
     if (this.#failure !== null && !mayWait && Date.now() < this.#healAt) {
       return Promise.reject(new EvidenceUnavailable(this.#failure));
     }
     return new Promise((done, failed) => {
+      if (body.type === 'session.outcome') this.#ending.add(body.session);
       this.#queue.push({ body, done, failed });
       this.#running ??= this.#drain();
     });
+  }
+
+  /** A session has one intent, and after it one outcome. */
+  #contradicts(body: RecordBody): string | null {
+    if (body.type !== 'session.outcome') return null;
+    if (!this.open.has(body.session)) return `session \`${body.session}\` is not open`;
+    return this.#ending.has(body.session) ? `session \`${body.session}\` has an outcome` : null;
   }
 
   async close(): Promise<void> {
@@ -107,6 +140,10 @@ export class Writer {
     await this.#running;
     await this.#segment?.file.close();
     this.#segment = null;
+    // What fails here is made again at the next start.
+    await this.#publisher.publish().catch(() => undefined);
+    await this.#settling;
+    await this.#publisher.settle().catch(() => undefined);
   }
 
   async #drain(): Promise<void> {
@@ -130,31 +167,31 @@ export class Writer {
   async #write(bodies: readonly RecordBody[]): Promise<readonly EvidenceRecord[]> {
     const segment = await this.#writable();
     const lines: Buffer[] = [];
-    const written: { record: EvidenceRecord; offset: number; length: number }[] = [];
-    let link = this.#chain;
+    const written: { record: EvidenceRecord; digest: string; offset: number; length: number }[] = [];
     let offset = segment.length;
     for (const [at, body] of bodies.entries()) {
       const record = this.#envelope(body, this.#seq + at);
       const { line, digest } = encodeRecord(record);
       lines.push(line);
-      link = chain(link, digest);
-      written.push({ record, offset, length: line.length - 1 });
+      written.push({ record, digest, offset, length: line.length - 1 });
       offset += line.length;
     }
     await segment.file.append(Buffer.concat(lines));
     await segment.file.sync();
     this.#seq += bodies.length;
-    this.#chain = link;
     segment.length = offset;
     for (const located of written) this.#remember(segment, located);
     return written.map(({ record }) => record);
   }
 
-  #remember(segment: Segment, located: { record: EvidenceRecord; offset: number; length: number }): void {
+  #remember(segment: Segment, located: Located): void {
     indexRecord(segment.index, located);
-    const { record } = located;
-    if (record.type === 'session.intent') this.open.set(record.session, record.seq);
-    else if (record.type === 'session.outcome') this.open.delete(record.session);
+    const { record, digest } = located;
+    // Not before it is durable: every checkpoint of the tree may be shown.
+    this.#tiles.add(entryOf(record, digest));
+    followSession(this.open, record);
+    this.#lastAt = record.at;
+    if (record.type === 'session.outcome') this.#ending.delete(record.session);
   }
 
   /** The segment to write to: a new one where the last is full or was abandoned. */
@@ -165,15 +202,18 @@ export class Writer {
       this.#segment = null;
       await full.file.close();
       await this.#catalog.save(full.number, full.index);
+      await this.#settleTree();
     }
     await this.#ensureReserve();
     const number = (this.segments.at(-1) ?? 0) + 1;
     const header = encodeHeader({
-      format: 'ambit/evidence/v1',
+      format: FORMAT,
       log: this.log,
       segment: number,
       first: this.#seq,
-      previous: this.#chain,
+      after: this.#lastAt,
+      checkpoint: this.#publisher.head().note,
+      key: verifierKey(this.#publisher.signer),
       open: [...this.open],
     });
     const path = join(this.#folder, segmentName(number));
@@ -187,20 +227,29 @@ export class Writer {
     return this.#segment;
   }
 
+  /** Start-up leans on the tree as it is two segments before the end: it is durable by then. */
+  async #settleTree(): Promise<void> {
+    await this.#settling;
+    this.#settling = this.#publisher
+      .publish()
+      .then(() => this.#publisher.settle())
+      .catch(() => undefined);
+  }
+
   #envelope(body: RecordBody, seq: number): EvidenceRecord {
     const now = BigInt(Date.now()) * 1_000n;
     if (now > this.#lastMicros) this.#lastMicros = now;
-    const micros = this.#lastMicros;
-    const at = new Date(Number(micros / 1_000n))
-      .toISOString()
-      .replace('Z', `${String(micros % 1_000n).padStart(3, '0')}Z`);
+    const at = isoOf(this.#lastMicros);
     return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot, ...body };
   }
 
   /** Room that outcomes may use when the disk is full. Real bytes: a hole would promise nothing. */
   async #ensureReserve(): Promise<void> {
     if (this.#reserve || this.#failure !== null) return;
-    await this.#files.replace(this.#reservePath(), Buffer.alloc(limits.reserveBytes, 1));
+    const kept = await this.#files.read(this.#reservePath()).catch(() => null);
+    if (kept?.length !== limits.reserveBytes) {
+      await this.#files.replace(this.#reservePath(), Buffer.alloc(limits.reserveBytes, 1));
+    }
     this.#reserve = true;
   }
 
@@ -262,6 +311,11 @@ export class Writer {
       throw error;
     }
   }
+}
+
+function isoOf(micros: bigint): string {
+  const at = new Date(Number(micros / 1_000n)).toISOString();
+  return at.replace('Z', `${String(micros % 1_000n).padStart(3, '0')}Z`);
 }
 
 function microsOf(at: string): bigint {

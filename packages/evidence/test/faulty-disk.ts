@@ -10,7 +10,7 @@ interface Content {
   lost?: boolean;
 }
 
-export type Step = 'create' | 'append' | 'sync' | 'truncate' | 'replace' | 'remove';
+export type Step = 'create' | 'append' | 'sync' | 'truncate' | 'replace' | 'write' | 'settle' | 'remove';
 
 /**
  * A disk in memory that keeps apart what is written and what is durable, that can be full, and that fails where a test
@@ -75,15 +75,34 @@ export class FaultyDisk implements Files {
     return this.#open(path, content);
   }
 
-  /** As the real one: what was written of the new file when the disk was full stays beside the old. */
   async replace(path: string, bytes: Buffer): Promise<void> {
     this.#step('replace', path);
+    const fresh = this.#fresh(path, bytes);
+    fresh.durable = fresh.bytes;
+    this.files.set(path, fresh);
+  }
+
+  async write(path: string, bytes: Buffer): Promise<void> {
+    this.#step('write', path);
+    this.files.set(path, this.#fresh(path, bytes));
+  }
+
+  async settle(path: string): Promise<void> {
+    this.#step('settle', path);
+    const content = this.#content(path);
+    content.durable = content.bytes;
+  }
+
+  /** A new file beside the old one: both take room until it is whole. */
+  #fresh(path: string, bytes: Buffer): Content {
     const fresh: Content = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) };
     this.files.set(`${path}.new`, fresh);
-    this.#grow(fresh, bytes);
-    fresh.durable = fresh.bytes;
-    this.files.delete(`${path}.new`);
-    this.files.set(path, fresh);
+    try {
+      this.#grow(fresh, bytes);
+    } finally {
+      this.files.delete(`${path}.new`);
+    }
+    return fresh;
   }
 
   async remove(path: string): Promise<void> {

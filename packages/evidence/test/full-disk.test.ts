@@ -75,7 +75,7 @@ describe('a disk that is full', () => {
   });
 
   // A second reserve is written beside the first at every start, so that a start needs room that nobody else needs.
-  it.fails('does not keep the log from starting: its reserve is there already', { timeout: 60_000 }, async () => {
+  it('does not keep the log from starting: its reserve is there already', { timeout: 60_000 }, async () => {
     const disk = await smallDisk();
     // Without the right to mount there is nothing to see here, and an expected failure has to fail.
     if (disk === null) throw new Error('this user may not mount a file system');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { openLog } from '../src/log.ts';
-import { verifySegments } from '../src/verify.ts';
+import { verifyLog } from '../src/verify.ts';
 import { readRecords } from './support.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -54,7 +54,7 @@ export async function startAppender(folder: string, clients: number, wrap: reado
  */
 export async function expectWhole(folder: string, said: readonly string[]): Promise<number> {
   await (await openLog({ folder, ambit: '0.1.0' })).close();
-  expect((await verifySegments(folder)).problems).toEqual([]);
+  expect((await verifyLog(folder)).problems).toEqual([]);
   const intents = new Map<string, number>();
   const outcomes = new Map<string, string>();
   for (const record of await readRecords(folder)) {

@@ -9,7 +9,10 @@ import type { EvidenceRecord, Json, RequestRefused, SessionIntent, SessionOutcom
 /** A folder of the real disk, gone after the test. */
 export async function freshFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-evidence-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  onTestFinished(async () => {
+    await rm(folder, { recursive: true, force: true });
+    await rm(`${folder}.key`, { force: true });
+  });
   return folder;
 }
 

@@ -1,0 +1,129 @@
+import { parseVerifierKey } from './note.ts';
+import type { EvidenceRecord } from './record.ts';
+import { followSession } from './recovery.ts';
+import type { SegmentHeader } from './segment.ts';
+import { rotationHolds } from './signer.ts';
+import type { Problem } from './problem.ts';
+
+type Tell = (problem: Pick<Problem, 'kind' | 'reason'> & Partial<Problem>) => void;
+
+/** What records say, followed from one to the next: sessions, keys, time. */
+export class Story {
+  log: string | null = null;
+  /** Verifier keys, each with the number of records from which on it signs. */
+  readonly #keys: { readonly from: number; readonly key: string }[] = [];
+  #open = new Map<string, number>();
+  #at = '';
+  #boot = '';
+  #monotonic = 0n;
+  /** What is not there any more; null if all is. */
+  pruned: { readonly segment: number; readonly first: number } | null = null;
+  #prunedSaid = 0;
+  readonly #tell: Tell;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  get keys(): readonly string[] {
+    return this.#keys.map(({ key }) => key);
+  }
+
+  /** Sessions without an outcome. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** The key that signed checkpoints of so many records. */
+  keyAt(size: number): string | null {
+    return this.#keys.findLast(({ from }) => from <= size)?.key ?? null;
+  }
+
+  begin(header: SegmentHeader): void {
+    this.log = header.log;
+    this.#keys.push({ from: 0, key: header.key });
+    this.#resume(header);
+  }
+
+  /** Records before this header are not there: it is believed. */
+  lost(header: SegmentHeader): void {
+    if (this.keyAt(header.first) !== header.key) this.#keys.push({ from: header.first, key: header.key });
+    this.#resume(header);
+  }
+
+  #resume({ open, after }: SegmentHeader): void {
+    this.#open = new Map(open);
+    this.#at = after;
+  }
+
+  /** What a header says otherwise than the records before it. */
+  header({ log, open, after, key, first }: SegmentHeader): readonly string[] {
+    const sorted = (sessions: Iterable<readonly [string, number]>): string =>
+      JSON.stringify([...sessions].toSorted(([, a], [, b]) => a - b));
+    const wrong: string[] = [];
+    if (log !== this.log) wrong.push(`the segment belongs to the log ${log}`);
+    if (sorted(open) !== sorted(this.#open)) wrong.push('the header names other open sessions than the records');
+    if (after !== this.#at) wrong.push('the header names another time than the record before it');
+    if (key !== this.keyAt(first)) wrong.push('the header names another key than the records');
+    return wrong;
+  }
+
+  record(record: EvidenceRecord, segment: number, offset: number): void {
+    const wrong = (reason: string, kind: Problem['kind'] = 'story'): void =>
+      this.#tell({
+        kind,
+        segment,
+        offset,
+        records: [record.seq, record.seq],
+        reason: `record ${record.seq} ${reason}`,
+      });
+    this.#time(record, wrong);
+    if (record.type === 'session.intent' && this.#open.has(record.session)) wrong('is a second intent of its session');
+    if (record.type === 'session.outcome' && this.#open.get(record.session) !== record.intent) {
+      wrong('is an outcome that answers no intent');
+    }
+    followSession(this.#open, record);
+    if (record.type === 'log.opened') this.#opened(record, wrong);
+    if (record.type === 'key.rotated') this.#rotated(record, wrong);
+    if (record.type === 'evidence.pruned') this.#prunedSaid = Math.max(this.#prunedSaid, record.first);
+  }
+
+  #time({ at, boot, monotonic }: EvidenceRecord, wrong: (reason: string) => void): void {
+    if (at < this.#at) wrong('is older than the record before it');
+    this.#at = at;
+    const ticks = BigInt(/^[0-9]+$/.test(monotonic) ? monotonic : '0');
+    if (boot === this.#boot && ticks < this.#monotonic)
+      wrong('is older, by its monotonic clock, than the one before it');
+    this.#boot = boot;
+    this.#monotonic = ticks;
+  }
+
+  #opened(
+    record: Extract<EvidenceRecord, { type: 'log.opened' }>,
+    wrong: (reason: string, kind: Problem['kind']) => void,
+  ): void {
+    if (record.log !== this.log) wrong('opens another log', 'story');
+    if (record.key !== this.keyAt(record.seq)) wrong('names a key that the one before did not hand over to', 'key');
+  }
+
+  #rotated(
+    record: Extract<EvidenceRecord, { type: 'key.rotated' }>,
+    wrong: (reason: string, kind: Problem['kind']) => void,
+  ): void {
+    const holds = record.from === this.keyAt(record.seq) && rotationHolds(this.log ?? '', record);
+    if (!holds || parseVerifierKey(record.to) === null)
+      return wrong('hands over to a key, and not both signed it', 'key');
+    this.#keys.push({ from: record.seq + 1, key: record.to });
+  }
+
+  end(): void {
+    if (this.pruned === null || this.#prunedSaid >= this.pruned.first) return;
+    const { first } = this.pruned;
+    this.#tell({
+      kind: 'missing',
+      segment: 1,
+      records: [0, first - 1],
+      reason: `records 0 to ${first - 1} are missing, and no record says that they were removed for their age`,
+    });
+  }
+}
