@@ -1,3 +1,5 @@
+import type { Receipt } from '@ambit/evidence';
+
 import { type Answer, type Connection, call, callJson } from './connection.ts';
 import type { SessionEvidence } from './page/evidence.ts';
 
@@ -120,4 +122,9 @@ export function listSessions(connection: Connection): Promise<{ readonly session
 
 export function showSession(connection: Connection, session: string): Promise<SessionEvidence> {
   return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}` });
+}
+
+/** What proves that a session is in the log. */
+export function showReceipt(connection: Connection, session: string): Promise<Receipt> {
+  return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}/receipt` });
 }

@@ -4,6 +4,7 @@ import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { queryCommand } from './commands/query.ts';
 import { serveCommand, validateCommand } from './commands/serve.ts';
+import { receiptCommand, verifyCommand } from './commands/verify.ts';
 import { ProblemError } from './connection.ts';
 import { CliError, type ExitCode, exitCodes } from './failure.ts';
 import { isReaderGone, say, type Terminal } from './terminal.ts';
@@ -38,6 +39,8 @@ function program(terminal: Terminal): Command {
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))
+    .addCommand(receiptCommand(terminal))
+    .addCommand(verifyCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

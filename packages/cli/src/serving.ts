@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
-import { EvidenceLocked, openLog } from '@ambit/evidence';
+import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, openLog } from '@ambit/evidence';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   type BoundEnvironment,
@@ -63,16 +63,12 @@ async function serve(terminal: Terminal, { products, engine, environment, option
   const within = (path: string | undefined, fallback: string): string =>
     path === undefined ? resolve(stateFolder(terminal), fallback) : resolve(folder, path);
   const { host, port } = listenOf(options.listen, value);
-  const evidence = await openLog({ folder: within(value.evidence, 'evidence'), ambit: version }).catch(
-    (error: unknown) => {
-      if (!(error instanceof EvidenceLocked)) throw error;
-      throw new CliError(
-        exitCodes.failed,
-        error.message,
-        'one server writes one log; stop the other, or give this one a log of its own',
-      );
-    },
-  );
+  const log = within(value.evidence, 'evidence');
+  const evidence = await openLog({
+    folder: log,
+    key: within(value.evidenceKey, 'evidence.key'),
+    ambit: version,
+  }).catch((error: unknown) => explainLog(error, log));
   try {
     const server = await startServer({
       products,
@@ -97,6 +93,7 @@ async function serve(terminal: Terminal, { products, engine, environment, option
       const { name, version: of } = boundary.product;
       say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
     }
+    say(terminal, `evidence in ${log}, signed by ${evidence.key}`);
     say(terminal, `listening on ${server.url}`);
     await stopped;
     say(terminal, 'stopping: running sessions end first');
@@ -104,6 +101,23 @@ async function serve(terminal: Terminal, { products, engine, environment, option
   } finally {
     await evidence.close();
   }
+}
+
+/** Why there is no log to write. Without one nothing is served. */
+export function explainLog(error: unknown, folder: string): never {
+  if (error instanceof EvidenceLocked) {
+    const hint = 'one server writes one log; stop the other, or give this one a log of its own';
+    throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceDamaged) {
+    const hint = `\`ambit verify ${folder}\` tells more; keep the folder as it is for whoever investigates, and give the server another`;
+    throw new CliError(exitCodes.failed, `the evidence log is damaged: ${error.message}`, hint);
+  }
+  if (error instanceof EvidenceKeyUnknown) {
+    const hint = 'put the key back, or keep this log as it is and give the server another folder';
+    throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  throw error as Error;
 }
 
 function explainListen(error: unknown): never {

@@ -319,6 +319,9 @@ export const Environment = Type.Object(
       ),
     ),
     evidence: opt(text('Folder of the evidence log, relative to this file')),
+    evidenceKey: opt(
+      text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
+    ),
     keys: opt(text('File of hashed API keys, relative to this file')),
     identity: opt(
       Type.Object(

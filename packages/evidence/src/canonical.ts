@@ -18,8 +18,32 @@ export function canonical(value: Json): string {
   return `{${keys.map((key) => `${text(key)}:${canonical(object[key] as Json)}`).join(',')}}`;
 }
 
+/** Whether a text is the canonical form of the value that it was parsed to. */
+export function isCanonical(value: Json, written: string): boolean {
+  // Most often what was parsed is written again as it was, and then only the order of members is to be looked at. A surrogate
+  // that stands alone would be escaped, and numbers as names come in an order of their own: both go the long way.
+  if (!written.includes('\\ud') && JSON.stringify(value) === written && ordered(value)) return true;
+  try {
+    return canonical(value) === written;
+  } catch {
+    return false;
+  }
+}
+
+function ordered(value: Json): boolean {
+  if (typeof value === 'number') return Number.isSafeInteger(value);
+  if (value === null || typeof value !== 'object') return true;
+  if (Array.isArray(value)) return value.every(ordered);
+  let before: string | null = null;
+  for (const [name, member] of Object.entries(value)) {
+    if ((before !== null && name <= before) || !ordered(member)) return false;
+    before = name;
+  }
+  return true;
+}
+
 function text(value: string): string {
-  if (/\p{Surrogate}/u.test(value)) throw new TypeError('evidence holds well-formed text only');
+  if (!value.isWellFormed()) throw new TypeError('evidence holds well-formed text only');
   return JSON.stringify(value);
 }
 

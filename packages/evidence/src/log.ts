@@ -22,7 +22,7 @@ import type {
   SessionOutcome,
 } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
-import { loadSigner } from './signer.ts';
+import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
 import { Writer } from './writer.ts';
 
 type Of<Body> = RecordEnvelope & Body;
@@ -64,6 +64,8 @@ export interface EvidenceLog {
   receipt(session: string): Promise<Receipt | null>;
   /** What proves that the log as it is now begins with the one that had `size` records; null if it never had so many. */
   consistency(size: number): Promise<ConsistencyProof | null>;
+  /** Lets a new key sign from here on, and returns its verifier key. The old one is not kept. */
+  rotateKey(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -123,7 +125,9 @@ async function openLocked(
   for (const timer of timers) timer.unref();
   const once = onceEach(writer);
   return {
-    key: verifierKey(signer),
+    get key() {
+      return verifierKey(publisher.signer);
+    },
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
@@ -133,6 +137,12 @@ async function openLocked(
     checkpoint: () => publisher.head().note,
     receipt: (session) => receiptOf(writer, catalog, publisher, session),
     consistency: (size) => grownSince(publisher, size),
+    rotateKey: async () => {
+      publisher.next = await makeNext(key, publisher.signer);
+      await writer.append(rotation(log, publisher.signer, publisher.next));
+      await takeNext(key);
+      return verifierKey(publisher.signer);
+    },
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await writer.append({ type: 'log.closed' }).catch(() => undefined);

@@ -17,7 +17,9 @@ export class Publisher {
   readonly #folder: string;
   readonly #tiles: Tiles;
   readonly #origin: string;
-  signer: Signer;
+  #signer: Signer;
+  /** Who signs as soon as the record of the rotation is durable. */
+  next: Signer | null = null;
   /** Size of the tree that the checkpoint on the disk covers. */
   #size = -1;
   /** Partial tiles of the last checkpoint, and of the one before: somebody may be reading by it. */
@@ -32,13 +34,23 @@ export class Publisher {
     this.#folder = folder;
     this.#tiles = tiles;
     this.#origin = origin;
-    this.signer = signer;
+    this.#signer = signer;
+  }
+
+  get signer(): Signer {
+    return this.#signer;
+  }
+
+  /** From here on the next key signs. */
+  handOver(): void {
+    this.#signer = this.next ?? this.#signer;
+    this.next = null;
   }
 
   /** The head of the tree as it is now, signed. Only of records that are durable: the tree has no others. */
   head(): { readonly size: number; readonly note: string } {
     const checkpoint: Checkpoint = { origin: this.#origin, size: this.#tiles.size, root: this.#tiles.root() };
-    return { size: checkpoint.size, note: signCheckpoint(checkpoint, [this.signer]) };
+    return { size: checkpoint.size, note: signCheckpoint(checkpoint, [this.#signer]) };
   }
 
   /** Hashes of the tree's nodes. */

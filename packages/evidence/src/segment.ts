@@ -1,4 +1,4 @@
-import { canonical, sha256 } from './canonical.ts';
+import { canonical, isCanonical, sha256 } from './canonical.ts';
 import type { EvidenceRecord, Json } from './record.ts';
 
 /** Version of the format. */
@@ -127,7 +127,7 @@ function isRecord(value: object): value is EvidenceRecord {
 function parseCanonical(text: string): object | null {
   try {
     const value = JSON.parse(text) as Json;
-    return text.startsWith('{') && canonical(value) === text ? (value as object) : null;
+    return text.startsWith('{') && isCanonical(value, text) ? (value as object) : null;
   } catch {
     return null;
   }

@@ -49,13 +49,17 @@ export async function readParts(
   width: number,
 ): Promise<readonly Buffer[] | null> {
   const whole = join(folder, tilePath(level, index));
-  const partial = await files.list(`${whole}.p`).catch(() => []);
-  const widths = partial.map(Number).filter((found) => found >= width && found < TILE_WIDTH);
-  const paths = [whole, ...widths.map((found) => join(`${whole}.p`, String(found)))];
-  for (const path of paths) {
+  const parsed = async (path: string): Promise<readonly Buffer[] | null> => {
     const bytes = await files.read(path).catch(() => null);
     const parts = bytes === null ? null : level < 0 ? parseBundle(bytes) : parseTile(bytes);
-    if (parts !== null && parts.length >= width) return parts.slice(0, width);
+    return parts === null || parts.length < width ? null : parts.slice(0, width);
+  };
+  const found = await parsed(whole);
+  if (found !== null) return found;
+  const partial = await files.list(`${whole}.p`).catch(() => []);
+  for (const at of partial.map(Number).filter((one) => one >= width && one < TILE_WIDTH)) {
+    const parts = await parsed(join(`${whole}.p`, String(at)));
+    if (parts !== null) return parts;
   }
   return null;
 }

@@ -189,6 +189,8 @@ export class Writer {
     const { record, digest } = located;
     // Not before it is durable: every checkpoint of the tree may be shown.
     this.#tiles.add(entryOf(record, digest));
+    // In the same step: no checkpoint may cover it and be signed by the old key.
+    if (record.type === 'key.rotated') this.#publisher.handOver();
     followSession(this.open, record);
     this.#lastAt = record.at;
     if (record.type === 'session.outcome') this.#ending.delete(record.session);

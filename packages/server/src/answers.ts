@@ -124,6 +124,26 @@ export const Sessions = exactly({
 
 const envelope = { v: { const: 1 }, seq: whole, at: text, monotonic: text, boot: text };
 
+const note = { ...text, description: 'A signed note, after C2SP tlog-checkpoint' };
+const verifierKey = { ...text, description: 'Verifier key, as name+id+key' };
+const hashes = listOf({ ...text, description: 'SHA-256 in base64' });
+
+export const Head = exactly({ key: verifierKey, checkpoint: note });
+export const Consistency = exactly({ key: verifierKey, checkpoint: note, proof: hashes });
+export const Receipt = exactly({
+  format: { const: 'ambit/receipt/v1' },
+  session: text,
+  checkpoint: note,
+  key: verifierKey,
+  entries: listOf(
+    exactly({
+      index: { ...whole, description: 'Position of the record in the log' },
+      entry: { ...text, description: 'The leaf: canonical JSON with the digest of the record' },
+      proof: hashes,
+    }),
+  ),
+});
+
 export const Session = exactly({
   session: text,
   intent: exactly({

@@ -22,6 +22,7 @@ export const problems = {
   policy_failed: [503, 'policy', 'The policy could not be evaluated'],
   query_unknown: [404, 'names', 'No such named query in this session'],
   session_unknown: [404, 'session', 'No such session for this subject'],
+  checkpoint_unknown: [404, 'evidence', 'The log was never of that size'],
   session_ended: [409, 'session', 'The session has ended'],
   sql_syntax: [400, 'statement', 'The statement does not parse'],
   statement_refused: [400, 'statement', 'The statement is not admitted'],

@@ -37,6 +37,10 @@ export const ProductParams = Type.Object({ product: Name });
 export const QueryParams = Type.Object({ product: Name, name: Name });
 export const SessionParams = Type.Object({ session: Type.String({ pattern: '^ses_[0-9a-f]{32}$' }) });
 
+export const ConsistencyQuery = Type.Object({
+  from: Type.String({ pattern: '^(0|[1-9][0-9]{0,15})$', description: 'Records of the checkpoint that you have' }),
+});
+
 const WHY = 'Why: one of the purposes of the product';
 /** Where a body can name the purpose too. */
 export const PurposeHeader = Type.Object({

@@ -97,6 +97,8 @@ describe('the API description', () => {
     expect(Object.keys(paths).toSorted()).toEqual([
       '/health',
       '/ready',
+      '/v1/evidence/checkpoint',
+      '/v1/evidence/consistency',
       '/v1/openapi.json',
       '/v1/products',
       '/v1/products/{product}',
@@ -105,6 +107,7 @@ describe('the API description', () => {
       '/v1/products/{product}/query',
       '/v1/sessions',
       '/v1/sessions/{session}',
+      '/v1/sessions/{session}/receipt',
     ]);
     expect(JSON.stringify(paths)).not.toMatch(/shop|weather|vault/);
   });

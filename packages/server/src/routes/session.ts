@@ -80,7 +80,8 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
   );
 }
 
-async function findSession(
+/** A session's evidence, and whether the subject may read all of it. To whom it is not there, it is unknown. */
+export async function findSession(
   serving: Serving,
   request: FastifyRequest,
 ): Promise<{ readonly evidence: SessionEvidence; readonly whole: boolean }> {
