@@ -3,6 +3,7 @@ export { canonical, sha256 } from './canonical.ts';
 export { EvidenceLocked, EvidenceUnavailable } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
 export { type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
+export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } from './reader.ts';
 export type {
   BoundaryLoaded,
   EvidenceGap,

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addEvidenceRoutes } from './routes/evidence.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addProductRoutes } from './routes/product.ts';
 import { addQueryRoutes } from './routes/query.ts';
@@ -10,5 +11,6 @@ export function addRoutes(app: FastifyInstance, serving: Serving): void {
   addQueryRoutes(app, serving);
   addProductRoutes(app, serving);
   addSessionRoutes(app, serving);
+  addEvidenceRoutes(app, serving);
   addHealthRoutes(app, serving);
 }
