@@ -8,6 +8,7 @@ import {
   backedEvidence,
   type BoundEnvironment,
   ContractsInvalid,
+  evidenceContract,
   findContracts,
   loadEnvironment,
   loadEvidenceProduct,
@@ -36,7 +37,8 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
     terminal.onInterrupt(stop);
   });
   const environment = await environmentOf(options.environment);
-  const files = await contractsOf(terminal, paths);
+  // Where somebody serves what Ambit comes with, it is there already.
+  const files = (await contractsOf(terminal, paths)).filter((file) => resolve(file) !== evidenceContract);
   const log = stateOf(terminal, environment, environment.value.evidence, 'evidence');
   const [products, evidence] = await checked(async (checker) => {
     const declared = await loadProducts(files, environment, checker);

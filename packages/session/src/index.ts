@@ -1,6 +1,6 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
-export { backedEvidence, evidenceContract, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
+export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
 export { grantOf, productUnknown } from './grant.ts';
 export {
@@ -9,6 +9,7 @@ export {
   type Checker,
   ContractsInvalid,
   EVIDENCE,
+  evidenceContract,
   findContracts,
   loadEnvironment,
   loadProducts,

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   type Boundary,
   boundaryOf,
@@ -49,6 +50,9 @@ export interface Ready {
 
 /** Name of the product that every server serves: its own evidence. */
 export const EVIDENCE = 'evidence';
+
+/** Its contract, a file that is shipped: beside the sources, and beside what is compiled of them. */
+export const evidenceContract = fileURLToPath(new URL('../contracts/evidence.yaml', import.meta.url));
 
 /** The subject as a product knows it. */
 export function subjectOn({ backing }: Pick<Product, 'backing'>, subject: Subject): Subject {
@@ -199,7 +203,9 @@ function sameNames(products: readonly Product[]): readonly Problem[] {
 }
 
 function takenNames(products: readonly Product[]): readonly Problem[] {
-  const taken = products.filter(({ boundary }) => boundary.product.name === EVIDENCE);
+  const taken = products.filter(
+    ({ file, boundary }) => boundary.product.name === EVIDENCE && resolve(file) !== evidenceContract,
+  );
   return taken.map(({ file }) => ({
     file,
     line: 1,

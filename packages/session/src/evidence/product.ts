@@ -1,14 +1,9 @@
-import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ClaimValue } from '@ambit/contract';
 import { authorize, mayReadEvidence, type Subject } from '@ambit/policy';
 import type { Backing, BoundEnvironment, Checker, Product } from '../load.ts';
-import { ContractsInvalid, EVIDENCE, loadProduct } from '../load.ts';
+import { ContractsInvalid, evidenceContract, loadProduct } from '../load.ts';
 import { type Row, settingsOf } from './rows.ts';
 import { type EvidenceTables, tablesFolder } from './tables.ts';
-
-/** The contract of the evidence, as files are shipped: beside the sources, and beside what is compiled of them. */
-export const evidenceContract = resolve(dirname(fileURLToPath(import.meta.url)), `../../contracts/${EVIDENCE}.yaml`);
 
 /** The role that sees the sessions of its own tenant. */
 const TENANTS_AUDITOR = 'evidence-auditor';
