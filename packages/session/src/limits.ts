@@ -8,6 +8,10 @@ export const limits = {
   tablesIntervalMs: 5_000,
   /** Rows of one table of the evidence that wait for one write. */
   rowsBufferedBytes: 256 * 1024,
+  /** The tables are built for so long at a time, and sessions have their turn. */
+  buildingMs: 2,
+  /** How long they have it where nobody waits for the tables. */
+  buildingPauseMs: 8,
   /** Sessions that run, remembered by whoever makes the tables of the evidence. */
   intentsKeptMax: 10_000,
   grantsKeptMax: 100,

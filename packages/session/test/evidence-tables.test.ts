@@ -113,11 +113,11 @@ async function later(): Promise<void> {
 
 test('everything before a position is there when it is waited for, and nothing that has not ended', async () => {
   await run('a');
-  const open = await begin('b');
+  const began = await begin('b');
   const next = await run('c');
   (await tables.ready(next))();
   expect(sessions()).toEqual(['a', 'c']);
-  (await tables.ready(await end('b', open)))();
+  (await tables.ready(await end('b', began)))();
   expect(sessions()).toEqual(['a', 'c', 'b']);
   expect(sessions('uses')).toEqual(['a', 'c', 'b']);
   expect(sessions('settings')).toEqual([]);

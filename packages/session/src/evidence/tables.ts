@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type EvidenceLog, type ReadableSegment, readableSegments, readRecords } from '@ambit/evidence';
 import { limits } from '../limits.ts';
 import { findBuilt, markBuilt, segmentPart } from './built.ts';
@@ -79,6 +80,8 @@ class Builder {
   #looking = false;
   #closed = false;
   #readers = 0;
+  /** Sessions that wait to be readers. */
+  #waiting = 0;
   #noReader = (): void => {};
 
   constructor(folder: string, projection: Projection, built: Set<number>) {
@@ -89,8 +92,11 @@ class Builder {
   }
 
   ready(before: number): Promise<() => void> {
+    this.#waiting += 1;
     return this.#next(async () => {
-      await this.#build(before);
+      await this.#build(before).finally(() => {
+        this.#waiting -= 1;
+      });
       this.#readers += 1;
       let reading = true;
       return () => {
@@ -219,6 +225,7 @@ class Builder {
   ): Promise<{ readonly files: PartFiles; readonly next: number }> {
     const writer = new PartWriter(this.#root, name);
     let next = from;
+    let since = performance.now();
     try {
       const { seq = Number.POSITIVE_INFINITY, offset = Number.POSITIVE_INFINITY } = end;
       for await (const read of readRecords(this.#folder, segment, from, seq)) {
@@ -226,6 +233,9 @@ class Builder {
         if (read.next > offset) break;
         await writer.add(await this.#projection.rows(read.record, told));
         next = read.next;
+        if (performance.now() - since < limits.buildingMs) continue;
+        await (this.#waiting > 0 ? setImmediate() : setTimeout(limits.buildingPauseMs));
+        since = performance.now();
       }
       return { files: await writer.finish(), next };
     } finally {
