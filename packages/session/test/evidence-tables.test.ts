@@ -132,6 +132,14 @@ test('a session that began in one run of the process and was orphaned by the nex
   expect(files()).toEqual(['00000001.json', '00000002-000001.json']);
 });
 
+test('a grant is there once, however many sessions had it, in however many runs', async () => {
+  await run('a');
+  await reopen();
+  (await tables.ready(await run('b')))();
+  await later();
+  for (const table of ['grants', 'decisions', 'settings']) expect(files(table)).toHaveLength(1);
+});
+
 test('many parts become one when nobody reads, and none goes away while somebody does', async () => {
   const reading = await tables.ready(await run('0'));
   const all = ['0'];
@@ -157,6 +165,7 @@ test('many parts become one when nobody reads, and none goes away while somebody
 test.each([
   ['all of it is gone', () => rmSync(join(folder, 'tables'), { recursive: true })],
   ['a table is gone', () => rmSync(join(folder, 'tables/uses/00000001.json'))],
+  ['a grant is gone', () => rmSync(join(folder, 'tables/grants'), { recursive: true })],
   ['a file is cut', () => writeFileSync(join(folder, 'tables/sessions/00000001.json'), '{"session":"a"')],
   ['a mark is cut', () => writeFileSync(join(folder, 'tables/built/00000001.json'), '{"format"')],
   [
@@ -179,6 +188,7 @@ test.each([
   (await tables.ready(await run('d')))();
   expect(sessions()).toEqual(['a', 'b', 'c', 'd']);
   expect(sessions('uses')).toEqual(['a', 'b', 'c', 'd']);
+  expect(files('grants')).toHaveLength(1);
   expect(readdirSync(join(folder, 'tables/new'))).toEqual([]);
 });
 

@@ -1,14 +1,14 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../limits.ts';
-import { type EvidenceTable, evidenceTables, type TableRow } from './rows.ts';
+import { type DocumentRows, documentTables, type RecordTable, recordTables, type Row, type TableRow } from './rows.ts';
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
 /** Folders of the tables, and where files lie until they are whole. */
 export async function makeFolders(root: string): Promise<void> {
-  for (const name of [...evidenceTables, SERVED, BUILT, UNFINISHED]) {
+  for (const name of [...recordTables, ...documentTables, SERVED, BUILT, UNFINISHED]) {
     await mkdir(join(root, name), { recursive: true, mode: FOLDER_MODE });
   }
 }
@@ -21,7 +21,7 @@ export const BUILT = 'built';
 export const UNFINISHED = 'new';
 
 /** Files of one part by table: how many bytes they have. */
-export type PartFiles = Readonly<Partial<Record<EvidenceTable, number>>>;
+export type PartFiles = Readonly<Partial<Record<RecordTable, number>>>;
 
 interface Writing {
   readonly file: FileHandle;
@@ -35,7 +35,7 @@ interface Writing {
 export class PartWriter {
   readonly #root: string;
   readonly #name: string;
-  readonly #tables = new Map<EvidenceTable, Writing>();
+  readonly #tables = new Map<RecordTable, Writing>();
 
   constructor(root: string, name: string) {
     this.#root = root;
@@ -54,7 +54,7 @@ export class PartWriter {
 
   /** Makes the files durable under names that no table reads yet. */
   async finish(): Promise<PartFiles> {
-    const files: Partial<Record<EvidenceTable, number>> = {};
+    const files: Partial<Record<RecordTable, number>> = {};
     try {
       for (const [table, writing] of this.#tables) {
         await flush(writing);
@@ -72,7 +72,7 @@ export class PartWriter {
     this.#tables.clear();
   }
 
-  async #start(table: EvidenceTable): Promise<Writing> {
+  async #start(table: RecordTable): Promise<Writing> {
     const file = await open(unfinished(this.#root, table, this.#name), 'w', FILE_MODE);
     const writing: Writing = { file, buffered: [], length: 0, bytes: 0 };
     this.#tables.set(table, writing);
@@ -90,14 +90,14 @@ async function flush(writing: Writing): Promise<void> {
 
 /** Gives finished files their places in the tables. Each appears whole. */
 export async function publish(root: string, name: string, files: PartFiles): Promise<void> {
-  for (const table of Object.keys(files) as EvidenceTable[]) {
+  for (const table of Object.keys(files) as RecordTable[]) {
     await rename(unfinished(root, table, name), placeOf(root, table, name));
   }
 }
 
 /** Takes parts out of the tables. Nobody may be reading them. */
 export async function withdraw(root: string, names: readonly string[]): Promise<void> {
-  for (const table of evidenceTables) {
+  for (const table of recordTables) {
     for (const name of names) await rm(placeOf(root, table, name), { force: true });
   }
 }
@@ -109,6 +109,19 @@ export function placeOf(root: string, table: string, name: string): string {
 
 function unfinished(root: string, table: string, name: string): string {
   return join(root, UNFINISHED, `${table}-${name}`);
+}
+
+/** Writes the rows of a grant or a boundary, a file in each of its tables. */
+export async function writeDocument(root: string, name: string, rows: DocumentRows): Promise<void> {
+  for (const table of documentTables) {
+    const found = rows[table];
+    if (found !== undefined) await writeWhole(root, table, name, linesOf(found));
+  }
+}
+
+/** Rows as a file has them. */
+export function linesOf(rows: readonly Row[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
 /** Writes a file whole, or not at all. */

@@ -1,18 +1,26 @@
-import type { EvidenceLog, EvidenceRecord, SessionEvidence } from '@ambit/evidence';
+import type { Boundary } from '@ambit/contract';
+import { type EvidenceLog, type EvidenceRecord, type SessionEvidence, sha256 } from '@ambit/evidence';
+import type { Grant } from '@ambit/policy';
 import { limits } from '../limits.ts';
-import { grantRows, refusalRows, sessionRows, settingRows, type TableRow } from './rows.ts';
+import { type DocumentRows, grantRows, refusalRows, sessionRows, settingsOf, type TableRow } from './rows.ts';
 
 type Of<Type> = Extract<EvidenceRecord, { readonly type: Type }>;
 
-/** Grants and boundaries that a segment's rows have told already. */
-export interface Told {
-  readonly grants: Set<string>;
-  readonly boundaries: Set<string>;
+/** What a record is in the tables. */
+export interface Derived {
+  readonly rows: readonly TableRow[];
+  /** Grants and boundaries that the rows speak of. */
+  readonly documents: readonly Derivable[];
 }
 
-export function nothingTold(): Told {
-  return { grants: new Set(), boundaries: new Set() };
+/** A grant or a boundary, whose rows are made where they are not there yet. */
+export interface Derivable {
+  /** Name of its files. */
+  readonly name: string;
+  readonly rows: () => DocumentRows;
 }
+
+const nothing: Derived = { rows: [], documents: [] };
 
 /**
  * Records in their order to rows. A session has its rows when it has ended. What one needs of earlier records is
@@ -28,38 +36,32 @@ export class Projection {
     this.#log = log;
   }
 
-  async rows(record: EvidenceRecord, told: Told): Promise<readonly TableRow[]> {
+  async derive(record: EvidenceRecord): Promise<Derived> {
     switch (record.type) {
       case 'session.intent':
         this.#intents.keep(record.session, record);
-        return [];
+        return nothing;
       case 'grant.issued':
         this.#grants.keep(record.digest, record);
-        return [];
+        return nothing;
       case 'boundary.loaded':
         this.#boundaries.keep(record.fingerprint, record);
-        return [];
+        return nothing;
       case 'request.refused':
-        return refusalRows(record);
+        return { rows: refusalRows(record), documents: [] };
       case 'session.outcome':
-        return this.#ended(record, told);
+        return this.#ended(record);
       default:
-        return [];
+        return nothing;
     }
   }
 
-  async #ended(outcome: Of<'session.outcome'>, told: Told): Promise<readonly TableRow[]> {
+  async #ended(outcome: Of<'session.outcome'>): Promise<Derived> {
     const evidence = this.#remembered(outcome) ?? (await this.#log.session(outcome.session));
     this.#intents.forget(outcome.session);
     // Its intent went with a segment that was removed: there is nobody whose row it could be.
-    if (evidence === null) return [];
-    const { grant, fingerprint } = evidence.intent;
-    const rows = [...sessionRows({ ...evidence, outcome })];
-    if (!told.grants.has(grant)) rows.push(...grantRows({ ...evidence, outcome }));
-    if (!told.boundaries.has(fingerprint)) rows.push(...settingRows({ ...evidence, outcome }));
-    told.grants.add(grant);
-    told.boundaries.add(fingerprint);
-    return rows;
+    if (evidence === null) return nothing;
+    return { rows: sessionRows({ ...evidence, outcome }), documents: documentsOf(evidence) };
   }
 
   #remembered(outcome: Of<'session.outcome'>): SessionEvidence | null {
@@ -69,6 +71,24 @@ export class Projection {
     const boundary = this.#boundaries.get(intent.fingerprint);
     return grant === undefined || boundary === undefined ? null : { intent, outcome, grant, boundary };
   }
+}
+
+function documentsOf({ grant: issued, boundary: loaded }: SessionEvidence): readonly Derivable[] {
+  if (issued === null || loaded === null) return [];
+  const boundary = loaded.boundary as unknown as Boundary;
+  const grant = issued.grant as unknown as Grant;
+  return [
+    { name: nameOf('grant', issued.digest), rows: () => grantRows(issued.digest, grant, boundary) },
+    {
+      name: nameOf('settings', loaded.fingerprint),
+      rows: () => ({ settings: settingsOf(boundary, loaded.fingerprint) }),
+    },
+  ];
+}
+
+/** A digest of a digest: whatever the log says, it is the name of a file. */
+function nameOf(kind: string, digest: string): string {
+  return `${kind}-${sha256(digest)}`;
 }
 
 /** The last so many. */

@@ -8,22 +8,22 @@ import type { Decision, Governor, Grant, Subject } from '@ambit/policy';
 export type Row = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
 /** A row and the table that it is in. */
-export type TableRow = readonly [table: EvidenceTable, row: Row];
+export type TableRow = readonly [table: RecordTable, row: Row];
 
-/** Tables that are made of the log: folders of these names. */
-export const evidenceTables = [
-  'sessions',
-  'uses',
-  'credentials',
-  'opened',
-  'accesses',
-  'refusals',
-  'grants',
-  'decisions',
-  'settings',
-] as const;
+/** Tables of what sessions and refusals left: a file for each part of the log. */
+export const recordTables = ['sessions', 'uses', 'credentials', 'opened', 'accesses', 'refusals'] as const;
 
-export type EvidenceTable = (typeof evidenceTables)[number];
+/**
+ * Tables of grants and boundaries: a file for each of these, however many sessions had it. How often it was recorded would
+ * tell each of its subjects about the others.
+ */
+export const documentTables = ['grants', 'decisions', 'settings'] as const;
+
+export type RecordTable = (typeof recordTables)[number];
+export type DocumentTable = (typeof documentTables)[number];
+
+/** The rows of a grant or a boundary, in all tables that have some. */
+export type DocumentRows = Readonly<Partial<Record<DocumentTable, readonly Row[]>>>;
 
 type Refusal = Extract<EvidenceRecord, { readonly type: 'request.refused' }>;
 
@@ -193,32 +193,24 @@ export function refusalRows(refusal: Refusal): readonly TableRow[] {
   return [['refusals', row]];
 }
 
-/** What a grant shows, a row for each column, and each decision that made it. `seq` is of the first session that has it. */
-export function grantRows({ outcome, grant: issued, boundary: loaded }: SessionEvidence): readonly TableRow[] {
-  if (outcome === null || issued === null || loaded === null) return [];
-  const grant = issued.grant as unknown as Grant;
-  const boundary = loaded.boundary as unknown as Boundary;
-  const key = {
-    seq: outcome.seq,
-    grant_digest: issued.digest,
-    fingerprint: grant.fingerprint,
-    product: grant.product,
-    purpose: grant.purpose,
-  };
-  const columns = Object.entries(grant.tables).flatMap(([name, table]) => {
+/** What a grant shows, a row for each column, and each decision that made it. */
+export function grantRows(digest: string, grant: Grant, boundary: Boundary): DocumentRows {
+  const { fingerprint, product, purpose } = grant;
+  const key = { grant_digest: digest, fingerprint, product, purpose };
+  const grants = Object.entries(grant.tables).flatMap(([name, table]) => {
     const declared = boundary.tables[name];
     const catalog = declared?.catalog ?? '';
     const source = { table_name: name, catalog, store: boundary.catalogs[catalog]?.store, path: declared?.path };
     const filters = { filters: applying(table.filters), exempted_filters: exempted(table.filters) };
-    return table.columns.map(({ name: column_name, masks }): TableRow => {
+    return table.columns.map(({ name: column_name, masks }) => {
       const masked = { masks: applying(masks), exempted_masks: exempted(masks) };
-      return ['grants', { ...key, ...source, column_name, ...filters, ...masked }];
+      return { ...key, ...source, column_name, ...filters, ...masked };
     });
   });
-  const decisions = grant.decisions.map(({ action, resource, allowed, determinedBy }): TableRow => {
-    return ['decisions', { ...key, action, resource, allowed, determined_by: determinedBy.join(',') }];
+  const decisions = grant.decisions.map(({ action, resource, allowed, determinedBy }) => {
+    return { ...key, action, resource, allowed, determined_by: determinedBy.join(',') };
   });
-  return [...columns, ...decisions];
+  return { grants, decisions };
 }
 
 function applying(governors: readonly Governor[]): string {
@@ -227,13 +219,6 @@ function applying(governors: readonly Governor[]): string {
 
 function exempted(governors: readonly Governor[]): string {
   return governors.flatMap(({ id, exemptedBy }) => (exemptedBy.length > 0 ? [id] : [])).join(',');
-}
-
-/** The settings of a session's boundary. */
-export function settingRows({ outcome, boundary: loaded }: SessionEvidence): readonly TableRow[] {
-  if (outcome === null || loaded === null) return [];
-  const boundary = loaded.boundary as unknown as Boundary;
-  return settingsOf(boundary, loaded.fingerprint).map((row) => ['settings', { seq: outcome.seq, ...row }]);
 }
 
 /** Every setting of a boundary, with who set it. */

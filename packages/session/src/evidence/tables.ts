@@ -2,9 +2,19 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type EvidenceLog, type ReadableSegment, readableSegments, readRecords } from '@ambit/evidence';
 import { limits } from '../limits.ts';
-import { findBuilt, markBuilt, segmentPart } from './built.ts';
-import { makeFolders, type PartFiles, PartWriter, publish, SERVED, withdraw, writeWhole } from './parts.ts';
-import { nothingTold, Projection, type Told } from './projection.ts';
+import { type Built, findBuilt, markBuilt, segmentPart } from './built.ts';
+import {
+  linesOf,
+  makeFolders,
+  type PartFiles,
+  PartWriter,
+  publish,
+  SERVED,
+  withdraw,
+  writeDocument,
+  writeWhole,
+} from './parts.ts';
+import { type Derivable, Projection } from './projection.ts';
 import type { Row } from './rows.ts';
 
 /** The tables of the evidence, as files beside the log: derived from it, and built again when they are not there. */
@@ -36,7 +46,7 @@ export async function openEvidenceTables(options: {
   const root = tablesFolder(folder);
   await makeFolders(root);
   const built = await findBuilt(root, await readableSegments(folder));
-  await writeWhole(root, SERVED, 'now', served.map((row) => `${JSON.stringify(row)}\n`).join(''));
+  await writeWhole(root, SERVED, 'now', linesOf(served));
   const builder = new Builder(folder, new Projection(log), built);
   const look = (): void => {
     builder.look().catch((error: Error) => report(`the tables of the evidence are behind the log: ${error.message}`));
@@ -55,7 +65,6 @@ export async function openEvidenceTables(options: {
 
 /** A segment of which the tables hold a part. */
 interface Begun {
-  readonly told: Told;
   /** Offset of the next record. */
   offset: number;
   /** Names of the files that hold what came before. */
@@ -72,7 +81,7 @@ class Builder {
   readonly #folder: string;
   readonly #root: string;
   readonly #projection: Projection;
-  readonly #built: Set<number>;
+  readonly #built: Built;
   readonly #begun = new Map<number, Begun>();
   /** Files that what replaces them has not replaced. */
   #stale: readonly string[] = [];
@@ -84,7 +93,7 @@ class Builder {
   #waiting = 0;
   #noReader = (): void => {};
 
-  constructor(folder: string, projection: Projection, built: Set<number>) {
+  constructor(folder: string, projection: Projection, built: Built) {
     this.#folder = folder;
     this.#root = tablesFolder(folder);
     this.#projection = projection;
@@ -139,7 +148,7 @@ class Builder {
     if (this.#stale.length > 0) await withdraw(this.#root, this.#stale);
     this.#stale = [];
     for (const segment of await readableSegments(this.#folder)) {
-      if (this.#built.has(segment.segment)) continue;
+      if (this.#built.segments.has(segment.segment)) continue;
       if (segment.until === null && before === 0) continue;
       const begun = this.#begun.get(segment.segment);
       if (segment.until !== null && begun === undefined) await this.#buildWhole(segment);
@@ -148,33 +157,37 @@ class Builder {
   }
 
   #begin({ segment, start }: ReadableSegment): Begun {
-    const begun: Begun = { told: nothingTold(), offset: start, parts: [], named: 0 };
+    const begun: Begun = { offset: start, parts: [], named: 0 };
     this.#begun.set(segment, begun);
     return begun;
   }
 
   async #buildWhole(segment: ReadableSegment): Promise<void> {
     const name = segmentPart(segment.segment);
-    const { files } = await this.#project(segment, segment.start, { seq: segment.until ?? 0 }, nothingTold(), name);
-    await publish(this.#root, name, files);
-    await this.#mark(segment, files);
+    const part = await this.#project(segment, segment.start, { seq: segment.until ?? 0 }, name);
+    await publish(this.#root, name, part.files);
+    await this.#mark(segment, part);
   }
 
-  async #mark(segment: ReadableSegment, files: PartFiles): Promise<void> {
-    await markBuilt(this.#root, segment, files);
-    this.#built.add(segment.segment);
+  async #mark(segment: ReadableSegment, { files, documents }: Part): Promise<void> {
+    await markBuilt(this.#root, segment, files, documents);
+    this.#built.segments.add(segment.segment);
   }
 
   async #extend(segment: ReadableSegment, begun: Begun, before: number): Promise<void> {
     begun.named += 1;
     const name = partName(segment, begun.named);
-    const told: Told = { grants: new Set(begun.told.grants), boundaries: new Set(begun.told.boundaries) };
-    const { files, next } = await this.#project(segment, begun.offset, { seq: before }, told, name);
+    const { files, next } = await this.#project(segment, begun.offset, { seq: before }, name);
     await publish(this.#root, name, files);
-    for (const grant of told.grants) begun.told.grants.add(grant);
-    for (const boundary of told.boundaries) begun.told.boundaries.add(boundary);
     begun.offset = next;
     if (Object.keys(files).length > 0) begun.parts = [...begun.parts, name];
+  }
+
+  /** A grant or boundary that nobody has a session with yet is in nobody's sight: it may be there early. */
+  async #ensure({ name, rows }: Derivable): Promise<void> {
+    if (this.#built.documents.has(name)) return;
+    await writeDocument(this.#root, name, rows());
+    this.#built.documents.add(name);
   }
 
   /** Makes the parts of a segment one where it is closed, or where there are many. */
@@ -195,12 +208,12 @@ class Builder {
     const closed = segment.until !== null;
     begun.named += 1;
     const name = closed ? segmentPart(segment.segment) : partName(segment, begun.named);
-    const { files } = await this.#project(segment, segment.start, { offset: begun.offset }, nothingTold(), name);
+    const part = await this.#project(segment, segment.start, { offset: begun.offset }, name);
     this.#begun.delete(segment.segment);
     this.#stale = [...begun.parts, name];
     await withdraw(this.#root, begun.parts);
-    await publish(this.#root, name, files);
-    if (closed) await this.#mark(segment, files);
+    await publish(this.#root, name, part.files);
+    if (closed) await this.#mark(segment, part);
     else this.#begun.set(segment.segment, { ...begun, parts: [name] });
     this.#stale = [];
   }
@@ -220,9 +233,9 @@ class Builder {
     segment: ReadableSegment,
     from: number,
     end: { readonly seq?: number; readonly offset?: number },
-    told: Told,
     name: string,
-  ): Promise<{ readonly files: PartFiles; readonly next: number }> {
+  ): Promise<Part> {
+    const documents = new Set<string>();
     const writer = new PartWriter(this.#root, name);
     let next = from;
     let since = performance.now();
@@ -231,17 +244,31 @@ class Builder {
       for await (const read of readRecords(this.#folder, segment, from, seq)) {
         if (this.#closed) throw new Error('the server is stopping');
         if (read.next > offset) break;
-        await writer.add(await this.#projection.rows(read.record, told));
+        const derived = await this.#projection.derive(read.record);
+        await writer.add(derived.rows);
+        for (const document of derived.documents) {
+          await this.#ensure(document);
+          documents.add(document.name);
+        }
         next = read.next;
         if (performance.now() - since < limits.buildingMs) continue;
         await (this.#waiting > 0 ? setImmediate() : setTimeout(limits.buildingPauseMs));
         since = performance.now();
       }
-      return { files: await writer.finish(), next };
+      return { files: await writer.finish(), documents, next };
     } finally {
       await writer.abandon();
     }
   }
+}
+
+/** Rows in files that no table has yet. */
+interface Part {
+  readonly files: PartFiles;
+  /** Names of the grants and boundaries that they speak of, which are in their tables. */
+  readonly documents: ReadonlySet<string>;
+  /** Offset of the next record. */
+  readonly next: number;
 }
 
 function partName({ segment }: ReadableSegment, part: number): string {
