@@ -254,6 +254,21 @@ test('the tables are built again, and settings of then are told from those of to
   expect(await everyAnswer()).toEqual(before);
 });
 
+test('where the log is not what it was, the evidence is not asked, and everything else is', async () => {
+  const segment = join(server.folder, '.ambit/evidence/00000001.segment');
+  const text = readFileSync(segment, 'utf8');
+  writeFileSync(segment, text.replace('SELECT max(delay)', 'SELECT min(delay)'));
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true });
+  server = await server.restart();
+  const refused = await query('vera', 'evidence', 'SELECT 1', 'review');
+  expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'evidence_unavailable' }]);
+  expect((await query('maria', 'flights', 'SELECT count(*) FROM flights', 'operations')).status).toBe(200);
+  expect(server.said()).toContain('the record is not what its digest says');
+  writeFileSync(segment, text);
+  server = await server.restart();
+  expect((await lookBack('vera', questions['which were refused, and why'].sql)).length).toBeGreaterThanOrEqual(3);
+});
+
 async function everyAnswer(): Promise<unknown> {
   const asked = Object.entries(questions).map(async ([question, { sql }]) => [question, await lookBack('vera', sql)]);
   return Object.fromEntries(await Promise.all(asked)) as unknown;
