@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
+import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { queryCommand } from './commands/query.ts';
@@ -41,6 +42,7 @@ function program(terminal: Terminal): Command {
     .addCommand(sessionCommand(terminal))
     .addCommand(receiptCommand(terminal))
     .addCommand(verifyCommand(terminal))
+    .addCommand(evidenceCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

@@ -2,15 +2,21 @@ import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
-import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, openLog } from '@ambit/evidence';
+import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
+  backedEvidence,
   type BoundEnvironment,
   ContractsInvalid,
+  evidenceContract,
   findContracts,
   loadEnvironment,
+  loadEvidenceProduct,
   loadProducts,
+  openEvidenceTables,
   type Product,
+  servedSettings,
+  tablesFolder,
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
@@ -31,11 +37,18 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
     terminal.onInterrupt(stop);
   });
   const environment = await environmentOf(options.environment);
-  const files = await contractsOf(terminal, paths);
-  const products = await checked(files, environment);
-  const engine = await engineFor(terminal, environment.value, products);
+  // Where somebody serves what Ambit comes with, it is there already.
+  const files = (await contractsOf(terminal, paths)).filter((file) => resolve(file) !== evidenceContract);
+  const log = stateOf(terminal, environment, environment.value.evidence, 'evidence');
+  const [products, evidence] = await checked(async (checker) => {
+    const declared = await loadProducts(files, environment, checker);
+    return [declared, await loadEvidenceProduct(environment, checker, log)] as const;
+  });
+  // A worker is shut in with what is there when it starts.
+  mkdirSync(tablesFolder(log), { recursive: true, mode: 0o700 });
+  const engine = await engineFor(terminal, environment.value, [...products, evidence]);
   try {
-    await serve(terminal, { products, engine, environment, options, stopped });
+    await serve(terminal, { products, evidence, log, engine, environment, options, stopped });
   } finally {
     await engine.close();
   }
@@ -45,66 +58,51 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
 export async function validateContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
   const environment = await environmentOf(options.environment);
   const files = await contractsOf(terminal, paths);
-  for (const { file, boundary, fingerprint } of await checked(files, environment)) {
+  for (const { file, boundary, fingerprint } of await checked((engine) => loadProducts(files, environment, engine))) {
     await writeOut(terminal, `${file}: ${boundary.product.name} ${boundary.product.version} ${fingerprint}\n`);
   }
 }
 
 interface Serving {
   readonly products: readonly Product[];
+  /** The product that every server has, and the folder of the log that it shows. */
+  readonly evidence: Product;
+  readonly log: string;
   readonly engine: Engine;
   readonly environment: BoundEnvironment;
   readonly options: Options;
   readonly stopped: Promise<void>;
 }
 
-async function serve(terminal: Terminal, { products, engine, environment, options, stopped }: Serving): Promise<void> {
-  const { value, folder } = environment;
-  const within = (path: string | undefined, fallback: string): string =>
-    path === undefined ? resolve(stateFolder(terminal), fallback) : resolve(folder, path);
-  const { host, port } = listenOf(options.listen, value);
-  const log = within(value.evidence, 'evidence');
-  const evidence = await openLog({
-    folder: log,
-    key: within(value.evidenceKey, 'evidence.key'),
-    ambit: version,
-  }).catch((error: unknown) => explainLog(error, log));
+/** The file or folder that the environment names, or the usual one among the state of this folder. */
+function stateOf(terminal: Terminal, { folder }: BoundEnvironment, path: string | undefined, usual: string): string {
+  return path === undefined ? resolve(stateFolder(terminal), usual) : resolve(folder, path);
+}
+
+async function serve(terminal: Terminal, serving: Serving): Promise<void> {
+  const { products, evidence, log: folder } = serving;
+  const key = stateOf(terminal, serving.environment, serving.environment.value.evidenceKey, 'evidence.key');
+  const log = await openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+  say(terminal, `evidence in ${folder}, signed by ${log.key}`);
   try {
-    const server = await startServer({
-      products,
-      engine,
-      evidence,
-      host,
-      port,
-      tls:
-        value.tls === undefined
-          ? null
-          : { certificate: resolve(folder, value.tls.certificate), key: resolve(folder, value.tls.key) },
-      insecure: options.insecure === true,
-      keys: within(value.keys, 'keys.json'),
-      issuers: (value.identity?.jwt ?? []).map((issuer) => ({
-        ...issuer,
-        jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
-      })),
-      version,
-      log: (message) => say(terminal, `server: ${message}`),
-    }).catch(explainListen);
-    for (const { boundary, fingerprint } of products) {
-      const { name, version: of } = boundary.product;
-      say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+    const tables = await openEvidenceTables({
+      folder,
+      log,
+      served: servedSettings([...products, evidence]),
+      report: (message) => say(terminal, `server: ${message}`),
+    });
+    try {
+      await serveUntilStopped(terminal, serving, [...products, backedEvidence(evidence, products, tables)], log);
+    } finally {
+      await tables.close();
     }
-    say(terminal, `evidence in ${log}, signed by ${evidence.key}`);
-    say(terminal, `listening on ${server.url}`);
-    await stopped;
-    say(terminal, 'stopping: running sessions end first');
-    await server.close();
   } finally {
-    await evidence.close();
+    await log.close();
   }
 }
 
 /** Why there is no log to write. Without one nothing is served. */
-export function explainLog(error: unknown, folder: string): never {
+function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceLocked) {
     const hint = 'one server writes one log; stop the other, or give this one a log of its own';
     throw new CliError(exitCodes.failed, error.message, hint);
@@ -118,6 +116,43 @@ export function explainLog(error: unknown, folder: string): never {
     throw new CliError(exitCodes.failed, error.message, hint);
   }
   throw error as Error;
+}
+
+async function serveUntilStopped(
+  terminal: Terminal,
+  { engine, environment, options, stopped }: Serving,
+  products: readonly Product[],
+  evidence: EvidenceLog,
+): Promise<void> {
+  const { value, folder } = environment;
+  const { host, port } = listenOf(options.listen, value);
+  const server = await startServer({
+    products,
+    engine,
+    evidence,
+    host,
+    port,
+    tls:
+      value.tls === undefined
+        ? null
+        : { certificate: resolve(folder, value.tls.certificate), key: resolve(folder, value.tls.key) },
+    insecure: options.insecure === true,
+    keys: stateOf(terminal, environment, value.keys, 'keys.json'),
+    issuers: (value.identity?.jwt ?? []).map((issuer) => ({
+      ...issuer,
+      jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
+    })),
+    version,
+    log: (message) => say(terminal, `server: ${message}`),
+  }).catch(explainListen);
+  for (const { boundary, fingerprint } of products) {
+    const { name, version: of } = boundary.product;
+    say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+  }
+  say(terminal, `listening on ${server.url}`);
+  await stopped;
+  say(terminal, 'stopping: running sessions end first');
+  await server.close();
 }
 
 function explainListen(error: unknown): never {
@@ -174,11 +209,11 @@ async function contractsOf(terminal: Terminal, paths: readonly string[]): Promis
   );
 }
 
-/** The products of these contracts. They are checked by a worker of their own, which may read nothing. */
-async function checked(files: readonly string[], environment: BoundEnvironment): Promise<readonly Product[]> {
+/** What is loaded of contracts. They are checked by a worker of its own, which may read nothing. */
+async function checked<T>(load: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await startChecker();
   try {
-    return await loadProducts(files, environment, engine).catch(explain);
+    return await load(engine).catch(explain);
   } finally {
     await engine.close();
   }

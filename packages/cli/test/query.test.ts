@@ -75,6 +75,16 @@ describe('ambit query', () => {
     expect(server.heard[0]?.headers).not.toHaveProperty('authorization');
   });
 
+  test('asks the evidence for the purpose that it is there for', async () => {
+    await using server = await playing(whole);
+    await ambit(['evidence', 'query', 'SELECT 1', '--server', server.url]);
+    await ambit(['evidence', 'query', '--query', 'refused', '--server', server.url]);
+    expect(server.heard).toMatchObject([
+      { url: '/v1/products/evidence/query', body: { sql: 'SELECT 1', purpose: 'review' } },
+      { url: '/v1/products/evidence/queries/refused', body: { purpose: 'review' } },
+    ]);
+  });
+
   test('keeps every digit of a parameter', async () => {
     await using server = await playing(whole);
     await ambit(['query', 'p', '--query', 'q', '--parameter', 'a=9007199254740993', '--server', server.url]);

@@ -14,6 +14,7 @@ export { provesConsistency } from './merkle.ts';
 export { parseVerifierKey } from './note.ts';
 export type { Problem, ProblemKind } from './problem.ts';
 export { type Receipt, type ReceiptEntry, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
+export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } from './reader.ts';
 export type {
   BoundaryLoaded,
   EvidenceGap,

@@ -16,4 +16,6 @@ export const limits = {
   publishDelayMs: 1_000,
   /** Between two attempts to write again. */
   healDelayMs: 250,
+  /** Read at once by whoever reads the log from its start to its end. */
+  readBytes: 1024 * 1024,
 } as const;

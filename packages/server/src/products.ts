@@ -1,6 +1,6 @@
 import type { Boundary } from '@ambit/contract';
 import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
-import { grantOf, type Product } from '@ambit/session';
+import { grantOf, type Product, subjectOn } from '@ambit/session';
 
 /** Products that a subject may open, and for which purposes. */
 export function visibleProducts(
@@ -17,9 +17,10 @@ export function visibleProducts(
   });
 }
 
-function openPurposes({ boundary, policies }: Product, subject: Subject): readonly object[] {
-  return Object.entries(boundary.purposes)
-    .filter(([purpose]) => authorize(policies, subject, purpose).allowed)
+function openPurposes(product: Product, subject: Subject): readonly object[] {
+  const known = subjectOn(product, subject);
+  return Object.entries(product.boundary.purposes)
+    .filter(([purpose]) => authorize(product.policies, known, purpose).allowed)
     .map(([name, { description }]) => ({ name, description }));
 }
 
@@ -38,7 +39,7 @@ export function describeProduct(product: Product, subject: Subject, purpose: str
     fingerprint,
     purpose: grant.purpose,
     determinedBy: decidedBy(grant, 'open', 'Product', name),
-    tables: tables(boundary, grant, subject),
+    tables: tables(product, grant, subject),
     views: Object.entries(grant.views).map(([view, { determinedBy }]) => ({
       name: view,
       description: boundary.views[view]?.description ?? '',
@@ -67,14 +68,17 @@ function queryOf(boundary: Boundary, name: string): object {
   return { description: query?.description ?? '', parameters, columns: query?.columns ?? [] };
 }
 
-function tables(boundary: Boundary, grant: Grant, subject: Subject): readonly object[] {
+function tables({ boundary, backing }: Product, grant: Grant, subject: Subject): readonly object[] {
+  // Where the server gives the claims, none is missing.
+  const missingOf = (filter: Governor): readonly string[] =>
+    backing === undefined ? missing(filter, boundary.rowFilters[filter.id]?.claims ?? [], subject) : [];
   return Object.entries(grant.tables).map(([name, granted]) => ({
     name,
     description: boundary.tables[name]?.description ?? '',
     determinedBy: granted.determinedBy,
     filters: granted.filters.map((filter) => ({
       ...explain(filter, boundary.rowFilters[filter.id]?.description ?? ''),
-      missingClaims: missing(filter, boundary.rowFilters[filter.id]?.claims ?? [], subject),
+      missingClaims: missingOf(filter),
     })),
     columns: granted.columns.map((column) => {
       const declared = boundary.tables[name]?.columns.find((candidate) => candidate.name === column.name);

@@ -3,6 +3,7 @@ import { addEvidenceRoutes } from './routes/evidence.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addProductRoutes } from './routes/product.ts';
 import { addQueryRoutes } from './routes/query.ts';
+import { addReceiptRoutes } from './routes/receipt.ts';
 import { addSessionRoutes } from './routes/session.ts';
 import type { Serving } from './serving.ts';
 
@@ -12,5 +13,6 @@ export function addRoutes(app: FastifyInstance, serving: Serving): void {
   addProductRoutes(app, serving);
   addSessionRoutes(app, serving);
   addEvidenceRoutes(app, serving);
+  addReceiptRoutes(app, serving);
   addHealthRoutes(app, serving);
 }

@@ -35,6 +35,7 @@ export const components = {
 const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z][a-z0-9_-]*$' });
 export const ProductParams = Type.Object({ product: Name });
 export const QueryParams = Type.Object({ product: Name, name: Name });
+export const EvidenceQueryParams = Type.Object({ name: Name });
 export const SessionParams = Type.Object({ session: Type.String({ pattern: '^ses_[0-9a-f]{32}$' }) });
 
 export const ConsistencyQuery = Type.Object({

@@ -97,8 +97,11 @@ describe('the API description', () => {
     expect(Object.keys(paths).toSorted()).toEqual([
       '/health',
       '/ready',
+      '/v1/evidence',
       '/v1/evidence/checkpoint',
       '/v1/evidence/consistency',
+      '/v1/evidence/queries/{name}',
+      '/v1/evidence/query',
       '/v1/openapi.json',
       '/v1/products',
       '/v1/products/{product}',

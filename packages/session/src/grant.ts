@@ -1,14 +1,14 @@
 import { authorize, type Grant, type Subject } from '@ambit/policy';
 import { Refused } from './errors.ts';
-import type { Product } from './load.ts';
+import { type Product, subjectOn } from './load.ts';
 
 /** What a subject with a purpose may do with a product. Throws `Refused`. */
 export function grantOf(
-  { policies }: Product,
+  product: Product,
   subject: Subject,
   purpose: string | null,
 ): Grant & { readonly digest: string } {
-  const answer = authorize(policies, subject, purpose);
+  const answer = authorize(product.policies, subjectOn(product, subject), purpose);
   if (answer.allowed) return answer.grant;
   const { code, message, hint, decisions } = answer.refusal;
   throw new Refused(code, message, hint, decisions);

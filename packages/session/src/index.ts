@@ -1,14 +1,21 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
+export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
+export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
 export { grantOf, productUnknown } from './grant.ts';
 export {
+  type Backing,
   type BoundEnvironment,
   type Checker,
   ContractsInvalid,
+  EVIDENCE,
+  evidenceContract,
   findContracts,
   loadEnvironment,
   loadProducts,
   type Product,
+  type Ready,
+  subjectOn,
 } from './load.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Request } from './path.ts';

@@ -1,7 +1,23 @@
-/** Every limit of this package. Both are shorter than those after which the engine kills a worker that does not answer. */
+/** Every limit of this package. The first two are shorter than those after which the engine kills a worker that does not answer. */
 export const limits = {
   /** From a cancel until a consumer who takes nothing is cut off: its session's outcome waits behind what it does not take. */
   cancelGraceMs: 300,
   /** The same from a session's deadline. */
   deadlineGraceMs: 500,
+  /** Between two looks for closed segments that are not in the tables of the evidence yet. */
+  tablesIntervalMs: 5_000,
+  /** Rows of one table of the evidence that wait for one write. */
+  rowsBufferedBytes: 256 * 1024,
+  /** The tables are built for so long at a time, and sessions have their turn. */
+  buildingMs: 2,
+  /** How long they have it where nobody waits for the tables. */
+  buildingPauseMs: 8,
+  /** Sessions that run, remembered by whoever makes the tables of the evidence. */
+  intentsKeptMax: 10_000,
+  grantsKeptMax: 100,
+  boundariesKeptMax: 20,
+  /** Parts of one segment from which on they are made one as soon as nobody reads them. */
+  partsMax: 16,
+  /** Parts of one segment from which on new readers wait until those that read have ended. */
+  partsWaitedForMax: 256,
 } as const;

@@ -1,10 +1,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   type Boundary,
   boundaryOf,
   type CheckReport,
   type CheckRequest,
+  type ClaimValue,
   Contract,
   type Document,
   type EngineFacts,
@@ -16,7 +18,7 @@ import {
   readDocument,
   reportProblems,
 } from '@ambit/contract';
-import { type CompiledPolicies, compilePolicies, validatePolicies } from '@ambit/policy';
+import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
 
 /** A product that can be served. */
 export interface Product {
@@ -26,6 +28,35 @@ export interface Product {
   readonly policies: CompiledPolicies;
   /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
   readonly roots: Readonly<Record<string, string>>;
+  /** Where the server itself makes what the product shows. */
+  readonly backing?: Backing;
+}
+
+/** What the server does for a product that it makes itself. */
+export interface Backing {
+  /** The subject, with what the server knows of it in place of what its credential claims. */
+  subject(subject: Subject): Subject;
+  /** Makes the sources hold every record before that `seq`, the session's intent. */
+  ready(before: number): Promise<Ready>;
+}
+
+/** Sources that a session can read. */
+export interface Ready {
+  /** What policies may know of this state of the sources. */
+  readonly claims: Readonly<Record<string, ClaimValue>>;
+  /** Called when the session has ended. Once more does nothing. */
+  readonly release: () => void;
+}
+
+/** Name of the product that every server serves: its own evidence. */
+export const EVIDENCE = 'evidence';
+
+/** Its contract, a file that is shipped: beside the sources, and beside what is compiled of them. */
+export const evidenceContract = fileURLToPath(new URL('../contracts/evidence.yaml', import.meta.url));
+
+/** The subject as a product knows it. */
+export function subjectOn({ backing }: Pick<Product, 'backing'>, subject: Subject): Subject {
+  return backing === undefined ? subject : backing.subject(subject);
 }
 
 /** Contracts or their environment are wrong: nothing of them is served. */
@@ -92,12 +123,13 @@ export async function loadProducts(
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
   const problems = loaded.flatMap((one) => ('problems' in one ? one.problems : []));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
-  problems.push(...sameNames(products));
+  problems.push(...sameNames(products), ...takenNames(products));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
 }
 
-async function loadProduct(
+/** Loads one contract, or says all that is wrong with it. */
+export async function loadProduct(
   file: string,
   environment: BoundEnvironment,
   engine: Checker,
@@ -168,4 +200,17 @@ function sameNames(products: readonly Product[]): readonly Problem[] {
       },
     ];
   });
+}
+
+function takenNames(products: readonly Product[]): readonly Problem[] {
+  const taken = products.filter(
+    ({ file, boundary }) => boundary.product.name === EVIDENCE && resolve(file) !== evidenceContract,
+  );
+  return taken.map(({ file }) => ({
+    file,
+    line: 1,
+    column: 1,
+    message: `no contract can declare a product \`${EVIDENCE}\`: it is what every server has of its own sessions`,
+    hint: 'give the product another name',
+  }));
 }

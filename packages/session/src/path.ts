@@ -7,7 +7,7 @@ import { Admission } from './admission.ts';
 import { describe } from './describe.ts';
 import { Refused, SessionFailed } from './errors.ts';
 import { grantOf, productUnknown } from './grant.ts';
-import type { Product } from './load.ts';
+import { type Product, subjectOn } from './load.ts';
 import type { GivenValue } from './parameters.ts';
 import {
   claimsOf,
@@ -80,7 +80,8 @@ export class Path {
       watch.mark('authorize');
       const leave = await this.#admit(product, request, watch);
       try {
-        return await this.#open({ product, grant, statement, request, watch, leave });
+        const subject = subjectOn(product, request.subject);
+        return await this.#open({ product, grant, statement, request: { ...request, subject }, watch, leave });
       } catch (error) {
         leave();
         throw error;
@@ -123,15 +124,17 @@ export class Path {
     await this.#recordGrant(product, grant);
     const running = new Running(product.boundary.limits.timeoutMs - watch.elapsedMs());
     this.#sessions.set(id, running);
+    const sources = { release: (): void => {} };
     const close = (): void => {
       running.close();
       this.#sessions.delete(id);
+      sources.release();
       opening.leave();
     };
     try {
       const intent = await this.#evidence.append(intentOf(id, opening));
       watch.mark('intent');
-      const session: Session = { ...opening, id, intent: intent.seq, running, close, ...nothingYet() };
+      const session: Session = { ...opening, id, intent: intent.seq, running, close, sources, ...nothingYet() };
       running.goneWith(request.signal);
       const body = this.#deliver(session, await this.#start(session));
       // The first pull runs until there is a byte, or throws: a status can still tell.
@@ -155,11 +158,12 @@ export class Path {
   async #start(session: Session): Promise<RunningSession> {
     const { product, grant, statement, request, watch } = session;
     try {
+      const known = await this.#ready(session);
       const started = await this.#engine.open(describe(product, grant), {
         session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,
-        claims: claimsOf(product, request.subject),
+        claims: claimsOf(product, { ...request.subject, claims: { ...request.subject.claims, ...known } }),
         clockMicros: Date.now() * 1_000,
         limits: limitsOf(product, watch),
         statement: { sql: statement.sql, parameters: statement.parameters },
@@ -171,6 +175,33 @@ export class Path {
       return started;
     } catch (error) {
       throw await this.#neverRan(session, error);
+    }
+  }
+
+  /** Waits for sources that the server makes itself, for as long as the session may take. */
+  async #ready({ product, intent, sources, watch }: Session): Promise<Subject['claims']> {
+    const { backing, boundary } = product;
+    if (backing === undefined) return {};
+    let late: NodeJS.Timeout | undefined;
+    const deadline = new Promise<never>((_, reject) => {
+      const ms = Math.max(0, boundary.limits.timeoutMs - watch.elapsedMs());
+      late = setTimeout(() => reject(new SourcesNotReady('they were not built in time')), ms);
+    });
+    let given = false;
+    const made = backing.ready(intent).then((ready) => {
+      // Nobody waits for it any more.
+      if (given) ready.release();
+      else sources.release = ready.release;
+      return ready.claims;
+    });
+    try {
+      return await Promise.race([made, deadline]);
+    } catch (error) {
+      throw error instanceof SourcesNotReady ? error : new SourcesNotReady((error as Error).message);
+    } finally {
+      given = true;
+      clearTimeout(late);
+      watch.mark('sources');
     }
   }
 
@@ -243,15 +274,8 @@ export class Path {
   }
 
   async #neverRan(session: Session, error: unknown): Promise<SessionFailed> {
-    const unavailable = error instanceof EngineUnavailable;
-    const told = unavailable
-      ? {
-          code: 'engine_unavailable' as const,
-          message: 'no worker can run the session now',
-          hint: 'try again later',
-          position: null,
-        }
-      : failedTold;
+    const told =
+      error instanceof EngineUnavailable ? noWorkerTold : error instanceof SourcesNotReady ? notReadyTold : failedTold;
     await this.#evidence.append(outcome(session, 'failed', told, error instanceof Error ? error.message : null, null));
     return new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told);
   }
@@ -286,6 +310,25 @@ export class Path {
     });
   }
 }
+
+/** What a product shows of the server itself could not be made. */
+class SourcesNotReady extends Error {
+  override readonly name = 'SourcesNotReady';
+}
+
+const noWorkerTold = {
+  code: 'engine_unavailable',
+  message: 'no worker can run the session now',
+  hint: 'try again later',
+  position: null,
+} as const;
+
+const notReadyTold = {
+  code: 'evidence_unavailable',
+  message: 'the tables of the evidence do not hold all that is in the log yet',
+  hint: "try again later; if that does not help, the server's operator knows why",
+  position: null,
+} as const;
 
 const failedTold = {
   code: 'internal',

@@ -30,6 +30,8 @@ export interface Session extends Opening, Progress {
   readonly id: string;
   readonly intent: number;
   readonly running: Running;
+  /** Gives back what was made ready for it to read. */
+  readonly sources: { release: () => void };
   /** Gives back its place, and forgets it. */
   readonly close: () => void;
 }

@@ -16,44 +16,74 @@ type Format = (typeof formats)[number];
 
 /** `ambit query`: asks a question and writes the result. */
 export function queryCommand(terminal: Terminal) {
-  return new Command('query')
+  const command = new Command('query')
     .description('ask a data product a question')
     .argument('<product>', 'name of the product')
     .argument('[sql]', 'one SQL query')
+    .option('--purpose <name>', 'why you ask: one of the purposes that the product declares');
+  return withQuestion(command).action((product, sql, options) =>
+    askQuestion(terminal, { product, purpose: options.purpose ?? null, sql }, options),
+  );
+}
+
+/** The options of a command that asks a question. */
+export function withQuestion<Args extends unknown[], Options extends Record<string, unknown>>(
+  command: Command<Args, Options>,
+) {
+  return command
     .option('--query <name>', "one of the product's named queries, instead of SQL")
     .option('--file <path>', 'read the SQL from this file; `-` is standard input')
-    .option('--purpose <name>', 'why you ask: one of the purposes that the product declares')
     .option('--parameter <name=value>', 'value of a parameter; may be repeated', parameterValue)
     .addOption(new Option('--format <format>', 'how to write the result').choices(formats))
     .option('--output <file>', 'write the result into this file; its extension chooses the format')
     .addOption(serverOption())
-    .addOption(asOption())
-    .action(async (product, sql, options) => {
-      const format = options.format ?? formatOf(options.output);
-      const connection = connectionOf(terminal, options);
-      const what = whatIsAsked(sql, options.query, options.file);
-      const abort = new AbortController();
-      const release = terminal.onInterrupt(() => abort.abort(new CliError(exitCodes.interrupted, 'interrupted')));
-      const progress = startProgress(terminal);
-      try {
-        const answer = await ask(connection, {
-          product,
-          purpose: options.purpose ?? null,
-          ask: what,
-          parameters: options.parameter ?? {},
-          format: format === 'table' ? 'json' : format,
-          signal: abort.signal,
-        });
-        await deliverAs(format, answer, options.output, terminal, progress);
-      } catch (error) {
-        abort.signal.throwIfAborted();
-        throw error;
-      } finally {
-        progress.end();
-        release();
-        await connection.agent.destroy();
-      }
+    .addOption(asOption());
+}
+
+interface QuestionOptions {
+  readonly query?: string | undefined;
+  readonly file?: string | undefined;
+  readonly parameter?: Readonly<Record<string, unknown>> | undefined;
+  readonly format?: Format | undefined;
+  readonly output?: string | undefined;
+  readonly server?: string | undefined;
+  readonly as?: string | undefined;
+}
+
+/** Asks, and writes what is answered as the options say. */
+export async function askQuestion(
+  terminal: Terminal,
+  {
+    product,
+    purpose,
+    sql,
+  }: { readonly product: string; readonly purpose: string | null; readonly sql: string | undefined },
+  options: QuestionOptions,
+): Promise<void> {
+  const format = options.format ?? formatOf(options.output);
+  const connection = connectionOf(terminal, options);
+  const what = whatIsAsked(sql, options.query, options.file);
+  const abort = new AbortController();
+  const release = terminal.onInterrupt(() => abort.abort(new CliError(exitCodes.interrupted, 'interrupted')));
+  const progress = startProgress(terminal);
+  try {
+    const answer = await ask(connection, {
+      product,
+      purpose,
+      ask: what,
+      parameters: options.parameter ?? {},
+      format: format === 'table' ? 'json' : format,
+      signal: abort.signal,
     });
+    await deliverAs(format, answer, options.output, terminal, progress);
+  } catch (error) {
+    abort.signal.throwIfAborted();
+    throw error;
+  } finally {
+    progress.end();
+    release();
+    await connection.agent.destroy();
+  }
 }
 
 async function deliverAs(

@@ -1,77 +1,67 @@
+import { EVIDENCE, productUnknown } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking } from '../authenticate.ts';
-import { RequestRefused } from '../problems.ts';
-import { ConsistencyQuery, refusals, SessionParams } from '../schemas.ts';
-import type { Serving } from '../serving.ts';
-import { findSession } from './session.ts';
+import { describeProduct } from '../products.ts';
+import { purposeOf } from '../purpose.ts';
+import { EvidenceQueryParams, PurposeHeader, QueryBody, refusals } from '../schemas.ts';
+import { productNamed, type Serving } from '../serving.ts';
+import { answer, bodyRefusals, fromUrl, type Given, named, sessionFailures } from './query.ts';
 
-const tags = ['evidence'];
-
-/** Routes by which somebody proves that a session is in the log, and that the log only grew. */
+/** The product `evidence` under a name of its own. The same sessions, on the one path. */
 export function addEvidenceRoutes(app: FastifyInstance, serving: Serving): void {
-  addReceiptRoute(app, serving);
-  addHeadRoutes(app, serving);
-}
-
-function addReceiptRoute(app: FastifyInstance, serving: Serving): void {
+  const tags = ['evidence'];
   app.get(
-    '/v1/sessions/:session/receipt',
+    '/v1/evidence',
     {
       schema: {
-        operationId: 'showReceipt',
-        summary: 'What proves, without this server, that the session is in the evidence log',
+        operationId: 'describeEvidence',
+        summary: 'What you may see of what sessions could see and did',
         tags,
-        params: SessionParams,
+        headers: PurposeHeader,
         response: {
-          200: answers.json('A receipt', answers.Receipt),
-          ...refusals('credential_required', 'session_unknown'),
+          200: answers.json('The product as you may see it', answers.Product),
+          ...refusals('credential_required', 'product_unknown', 'purpose_required', 'purpose_refused', 'policy_failed'),
         },
       },
     },
-    async (request) => {
-      const { session } = (await findSession(serving, request)).evidence.intent;
-      return serving.evidence.receipt(session);
+    (request) => {
+      const product = productNamed(serving, EVIDENCE);
+      if (product === undefined) throw productUnknown(EVIDENCE);
+      return describeProduct(product, asking(request), purposeOf(request));
     },
   );
-}
-
-function addHeadRoutes(app: FastifyInstance, { evidence }: Serving): void {
-  app.get(
-    '/v1/evidence/checkpoint',
+  app.post(
+    '/v1/evidence/query',
     {
       schema: {
-        operationId: 'showCheckpoint',
-        summary: 'The head of the evidence log, signed',
+        operationId: 'queryEvidence',
+        summary: 'Ask in SQL what sessions could see and did',
         tags,
-        response: { 200: answers.json('A checkpoint', answers.Head), ...refusals('credential_required') },
+        headers: PurposeHeader,
+        body: QueryBody,
+        response: { 200: answers.result(answers.Rows), ...refusals(...sessionFailures, ...bodyRefusals) },
       },
     },
-    async (request) => {
-      asking(request);
-      return { key: evidence.key, checkpoint: evidence.checkpoint() };
+    (request, reply) => {
+      const { sql, ...given } = request.body as Given & { readonly sql: string };
+      return answer(serving, request, reply, { sql }, given, EVIDENCE);
     },
   );
   app.get(
-    '/v1/evidence/consistency',
+    '/v1/evidence/queries/:name',
     {
+      // A session that nobody reads.
+      exposeHeadRoute: false,
       schema: {
-        operationId: 'proveConsistency',
-        summary: 'Proof that the log begins with one that somebody saw before',
+        operationId: 'getEvidenceQuery',
+        summary: 'Run a named query over the evidence, parameters in the query string',
         tags,
-        querystring: ConsistencyQuery,
-        response: {
-          200: answers.json('A proof', answers.Consistency),
-          ...refusals('credential_required', 'checkpoint_unknown'),
-        },
+        params: EvidenceQueryParams,
+        headers: PurposeHeader,
+        response: { 200: answers.result(answers.Rows), ...refusals(...sessionFailures, 'query_unknown') },
       },
     },
-    async (request) => {
-      asking(request);
-      const { from } = request.query as { readonly from: string };
-      const found = await evidence.consistency(Number(from));
-      if (found === null) throw new RequestRefused('checkpoint_unknown', `the log never had ${from} records`);
-      return { key: evidence.key, ...found };
-    },
+    (request, reply) => answer(serving, request, reply, named(request), { parameters: fromUrl(request) }, EVIDENCE),
   );
 }

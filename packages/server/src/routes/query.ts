@@ -10,13 +10,14 @@ import { purposeOf } from '../purpose.ts';
 import { NamedQueryBody, ProductParams, PurposeHeader, QueryBody, QueryParams, refusals } from '../schemas.ts';
 import type { Serving } from '../serving.ts';
 
-interface Given {
+/** What a body gives beside the statement. */
+export interface Given {
   readonly parameters?: Readonly<Record<string, GivenValue>>;
   readonly purpose?: string;
 }
 
 /** Every way in which a session is refused or fails. */
-const session: readonly ProblemCode[] = [
+export const sessionFailures: readonly ProblemCode[] = [
   'credential_required',
   'product_unknown',
   'purpose_required',
@@ -48,7 +49,7 @@ const session: readonly ProblemCode[] = [
   'engine_crashed',
   'evidence_unavailable',
 ];
-const withBody: readonly ProblemCode[] = ['body_too_large', 'request_timeout', 'media_type_unsupported'];
+export const bodyRefusals: readonly ProblemCode[] = ['body_too_large', 'request_timeout', 'media_type_unsupported'];
 
 /** Routes that open a session. */
 export function addQueryRoutes(app: FastifyInstance, serving: Serving): void {
@@ -64,7 +65,7 @@ export function addQueryRoutes(app: FastifyInstance, serving: Serving): void {
         params: ProductParams,
         headers: PurposeHeader,
         body: QueryBody,
-        response: { 200: result(Rows), ...refusals(...session, ...withBody) },
+        response: { 200: result(Rows), ...refusals(...sessionFailures, ...bodyRefusals) },
       },
     },
     (request, reply) => {
@@ -83,7 +84,7 @@ export function addQueryRoutes(app: FastifyInstance, serving: Serving): void {
         params: QueryParams,
         headers: PurposeHeader,
         body: NamedQueryBody,
-        response: { 200: result(Rows), ...refusals(...session, ...withBody, 'query_unknown') },
+        response: { 200: result(Rows), ...refusals(...sessionFailures, ...bodyRefusals, 'query_unknown') },
       },
     },
     (request, reply) => answer(serving, request, reply, named(request), request.body as Given),
@@ -100,36 +101,40 @@ export function addQueryRoutes(app: FastifyInstance, serving: Serving): void {
         tags,
         params: QueryParams,
         headers: PurposeHeader,
-        response: { 200: result(Rows), ...refusals(...session, 'query_unknown') },
+        response: { 200: result(Rows), ...refusals(...sessionFailures, 'query_unknown') },
       },
     },
     (request, reply) => answer(serving, request, reply, named(request), { parameters: fromUrl(request) }),
   );
 }
 
-function named({ params }: FastifyRequest): Request['ask'] {
+/** The named query of a request's path. */
+export function named({ params }: FastifyRequest): Request['ask'] {
   return { query: (params as { readonly name: string }).name };
 }
 
-function fromUrl({ query }: FastifyRequest): Readonly<Record<string, string>> {
+/** Parameters as a query string gives them. */
+export function fromUrl({ query }: FastifyRequest): Readonly<Record<string, string>> {
   const parameters = query as Readonly<Record<string, string | string[]>>;
   const twice = Object.keys(parameters).find((key) => Array.isArray(parameters[key]));
   if (twice !== undefined) throw new RequestRefused('parameter_invalid', `parameter \`${twice}\` is given twice`);
   return parameters as Readonly<Record<string, string>>;
 }
 
-async function answer(
+/** Opens a session on a product and sends what it answers. */
+export async function answer(
   { path, limits }: Serving,
   request: FastifyRequest,
   reply: FastifyReply,
   ask: Request['ask'],
   given: Given,
+  product = (request.params as { readonly product: string }).product,
 ): Promise<FastifyReply> {
   const format = negotiate(request.headers.accept, request.raw.httpVersion);
   const got = await path.run({
     id: request.id,
     subject: asking(request),
-    product: (request.params as { readonly product: string }).product,
+    product,
     purpose: purposeOf(request, given.purpose),
     ask,
     parameters: given.parameters ?? {},
