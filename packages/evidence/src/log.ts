@@ -3,6 +3,7 @@ import { canonical, sha256 } from './canonical.ts';
 import { Catalog } from './catalog.ts';
 import { originOf } from './checkpoint.ts';
 import { entryOf } from './entry.ts';
+import { EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
@@ -113,6 +114,7 @@ async function openLocked(
   const catalog = new Catalog(files, folder);
   const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
   const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  await settled(publisher);
   await writer.append(opened(writer, ambit, signer, recovered));
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
   // An end of the log that no checkpoint tells would be nobody's to miss.
@@ -150,6 +152,16 @@ async function openLocked(
       await unlock();
     },
   };
+}
+
+/** The tree of the segments that were read, durable before another is written: the next start may not read them again. */
+async function settled(publisher: Publisher): Promise<void> {
+  try {
+    await publisher.publish();
+    await publisher.settle();
+  } catch (error) {
+    throw new EvidenceUnavailable(`the tree of the log cannot be written: ${(error as Error).message}`);
+  }
 }
 
 function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornBytes }: Recovered): LogOpened {

@@ -60,12 +60,9 @@ export async function recover(files: Files, folder: string): Promise<Recovered> 
 }
 
 async function newLog(files: Files, folder: string): Promise<Recovered> {
-  if (
-    await files.read(join(folder, CHECKPOINT)).then(
-      () => true,
-      () => false,
-    )
-  ) {
+  const published = await files.read(join(folder, CHECKPOINT)).catch(() => null);
+  // A start that failed may have left one of nothing.
+  if (published !== null && parseCheckpoint(published.toString('utf8'))?.size !== 0) {
     throw new EvidenceDamaged('there is a checkpoint, and no segment');
   }
   const nothing = { segments: [], records: 0, tornBytes: 0, nextSeq: 0 };

@@ -35,12 +35,13 @@ export class FaultyDisk implements Files {
     return [...this.files.keys()].map((path) => basename(path)).sort();
   }
 
-  /** The disk as it is after power was lost: of what was not durable, `kept` (0 to 1) of the bytes are there. */
-  afterPowerLoss(kept: number): FaultyDisk {
+  /** The disk as it is after power was lost: of what was not durable, `kept` (0 to 1) of a file's bytes are there. */
+  afterPowerLoss(kept: number | (() => number)): FaultyDisk {
     const disk = new FaultyDisk();
     for (const [path, { bytes, durable }] of this.files) {
       const extra = bytes.subarray(durable.length);
-      const left = Buffer.concat([durable, extra.subarray(0, Math.floor(extra.length * kept))]);
+      const share = typeof kept === 'number' ? kept : kept();
+      const left = Buffer.concat([durable, extra.subarray(0, Math.floor(extra.length * share))]);
       disk.files.set(path, { bytes: left, durable: left });
     }
     return disk;
