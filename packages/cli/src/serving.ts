@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
 import { EvidenceLocked, openLog } from '@ambit/evidence';
+import type { Exports } from '@ambit/export';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   type BoundEnvironment,
@@ -14,6 +15,7 @@ import {
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
+import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
 
@@ -63,21 +65,32 @@ async function serve(terminal: Terminal, { products, engine, environment, option
   const within = (path: string | undefined, fallback: string): string =>
     path === undefined ? resolve(stateFolder(terminal), fallback) : resolve(folder, path);
   const { host, port } = listenOf(options.listen, value);
-  const evidence = await openLog({ folder: within(value.evidence, 'evidence'), ambit: version }).catch(
-    (error: unknown) => {
-      if (!(error instanceof EvidenceLocked)) throw error;
-      throw new CliError(
-        exitCodes.failed,
-        error.message,
-        'one server writes one log; stop the other, or give this one a log of its own',
-      );
-    },
-  );
+  const evidenceFolder = within(value.evidence, 'evidence');
+  const evidence = await openLog({ folder: evidenceFolder, ambit: version }).catch((error: unknown) => {
+    if (!(error instanceof EvidenceLocked)) throw error;
+    throw new CliError(
+      exitCodes.failed,
+      error.message,
+      'one server writes one log; stop the other, or give this one a log of its own',
+    );
+  });
+  let exported: Exports | null = null;
   try {
+    exported = await exportsOf({
+      declared: value.exports,
+      folder,
+      state: within(value.exports?.folder, 'exports'),
+      log: evidence,
+      evidence: evidenceFolder,
+      environment: value.name,
+      version,
+      workers: async () => (await engine.health()).length,
+      tell: (message) => say(terminal, `exports: ${message}`),
+    });
     const server = await startServer({
       products,
       engine,
-      evidence,
+      evidence: exported?.evidence ?? evidence,
       host,
       port,
       tls:
@@ -97,11 +110,13 @@ async function serve(terminal: Terminal, { products, engine, environment, option
       const { name, version: of } = boundary.product;
       say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
     }
+    if (exported?.metricsUrl != null) say(terminal, `metrics at ${exported.metricsUrl}`);
     say(terminal, `listening on ${server.url}`);
     await stopped;
     say(terminal, 'stopping: running sessions end first');
     await server.close();
   } finally {
+    await exported?.close();
     await evidence.close();
   }
 }

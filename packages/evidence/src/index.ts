@@ -2,6 +2,7 @@
 export { canonical, sha256 } from './canonical.ts';
 export { EvidenceLocked, EvidenceUnavailable } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
+export { type Followed, logEnd, type LogPlace, logStart, readAfter } from './follow.ts';
 export { type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
 export type {
   BoundaryLoaded,
