@@ -150,8 +150,8 @@ test('Prometheus reads what products are asked, and nothing of who asks', async 
   expect(value(/^ambit_engine_workers(?:\{[^}]*\})? (\S+)/m)).toBe(1);
   expect(value(/^ambit_evidence_writable(?:\{[^}]*\})? (\S+)/m)).toBe(1);
   expect(value(/^ambit_sessions_running\{product="people"[^}]*\} (\S+)/m)).toBe(0);
-  expect(text).toMatch(/^ambit_step_duration_seconds_bucket\{step="intent"/m);
-  expect(text).toMatch(/^ambit_evidence_append_duration_seconds_bucket\{type="session.intent"/m);
+  expect(text).toMatch(/^ambit_step_duration_bucket\{step="intent"/m);
+  expect(text).toMatch(/^ambit_evidence_append_duration_bucket\{type="session.intent"/m);
   expect(text).not.toMatch(/tenant|principal|"ann"|"a"|ses_/);
   expect(text.toLowerCase()).not.toContain(LITERAL.toLowerCase());
   expectNothing(text);

@@ -9,19 +9,20 @@ const Headers = Type.Record(
     additionalProperties: false,
   },
 );
-const Url = (description: string) => Type.String({ description, pattern: '^https?://[^@?#]+$', maxLength: 4_000 });
+const Url = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000 });
 
 /** What an environment exports. */
 export const Exports = Type.Object(
   {
     folder: opt(text('Folder that says what was delivered, relative to this file')),
     openlineage: opt(
-      Type.Union(
-        [
-          Type.Object({ url: Url('Where events are posted'), headers: opt(Headers) }, strict),
-          Type.Object({ file: text('File that events are added to, one a line, relative to this one') }, strict),
-        ],
-        { description: 'Run events of sessions, each delivered at least once' },
+      Type.Object(
+        {
+          url: opt(Url('Where events are posted')),
+          headers: opt(Headers),
+          file: opt(text('Instead: file that events are added to, one a line, relative to this one')),
+        },
+        { ...strict, description: 'Run events of sessions, each delivered at least once, to a `url` or a `file`' },
       ),
     ),
     otlp: opt(

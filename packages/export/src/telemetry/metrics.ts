@@ -72,7 +72,8 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
   };
   return {
     count: ({ record, askedAt, durableAt }, intent) => {
-      appended.record((durableAt - askedAt) / 1_000, { type: record.type });
+      // What opening the log wrote was not timed.
+      if (durableAt > askedAt) appended.record((durableAt - askedAt) / 1_000, { type: record.type });
       if (record.type === 'session.intent') running.add(1, { product: record.product });
       else if (record.type === 'request.refused') {
         // Without a boundary the product is whatever was asked for, by anybody.

@@ -22,7 +22,7 @@ export async function serveMetrics(
     const hint = 'metrics tell of all tenants: use 127.0.0.1, and a collector on this machine';
     throw new ExportsInvalid(`\`exports.prometheus.host\` is \`${host}\`, which is not this machine alone`, hint);
   }
-  const serializer = new PrometheusSerializer();
+  const serializer = new PrometheusSerializer('', false, undefined, false, true);
   const server = createServer({ requestTimeout: limits.metricsRequestMsMax }, (request, reply) => {
     const refuse = (status: number): void => void reply.writeHead(status).end();
     // A page of another site that a browser here has open must not read it by giving its own name this address.
