@@ -101,6 +101,7 @@ export function metricsOf(sent: readonly Sent[]): ReadonlyMap<string, Attributes
   );
 }
 
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- who asks knows the form of the path's bodies
 function bodies<T>(sent: readonly Sent[], path: string): readonly T[] {
   return sent.filter((one) => one.path === path).map(({ text }) => JSON.parse(text) as T);
 }

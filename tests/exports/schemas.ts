@@ -14,9 +14,7 @@ export interface Event {
   readonly outputs: readonly Dataset[];
 }
 
-interface Facet extends Readonly<Record<string, unknown>> {
-  readonly _schemaURL: string;
-}
+type Facet = Readonly<Record<string, unknown>>;
 
 interface Dataset {
   readonly namespace: string;
@@ -27,7 +25,7 @@ interface Dataset {
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
-const folder = join(root, 'packages/export/test/openlineage');
+const folder = join(root, 'packages/export/test/published');
 for (const name of readdirSync(folder).filter((one) => one.endsWith('.json'))) {
   ajv.addSchema(JSON.parse(readFileSync(join(folder, name), 'utf8')) as object);
 }
@@ -42,13 +40,13 @@ export function problemsOf(event: Event): readonly string[] {
   ].flatMap((some) => Object.values(some));
   return [
     ...wrong('https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent', event),
-    ...facets.flatMap((facet) => wrong(facet._schemaURL, facet)),
+    ...facets.flatMap((facet) => wrong(facet['_schemaURL'], facet)),
   ];
 }
 
-function wrong(schema: string, value: unknown): readonly string[] {
-  const validate = ajv.getSchema(schema);
-  if (validate === undefined) return [`no schema ${schema}`];
-  if (validate(value) === true) return [];
-  return (validate.errors ?? []).map(({ instancePath, message }) => `${schema}: ${instancePath} ${message}`);
+function wrong(schema: unknown, value: unknown): readonly string[] {
+  const validate = typeof schema === 'string' ? ajv.getSchema(schema) : undefined;
+  if (validate === undefined) return [`no schema ${String(schema)}`];
+  if (validate(value)) return [];
+  return (validate.errors ?? []).map(({ instancePath, message }) => `${String(schema)}: ${instancePath} ${message}`);
 }

@@ -110,7 +110,8 @@ async function serve(terminal: Terminal, { products, engine, environment, option
       const { name, version: of } = boundary.product;
       say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
     }
-    if (exported?.metricsUrl != null) say(terminal, `metrics at ${exported.metricsUrl}`);
+    const metrics = exported?.metricsUrl ?? null;
+    if (metrics !== null) say(terminal, `metrics at ${metrics}`);
     say(terminal, `listening on ${server.url}`);
     await stopped;
     say(terminal, 'stopping: running sessions end first');

@@ -93,6 +93,7 @@ interface About {
 function runFacets(version: string, { intent, boundary, record, outcome }: About): Json {
   const { tenant = null, principal = null, kind = null } = intent.subject as { readonly [name: string]: Json };
   const message = outcome === null ? null : errorText(outcome);
+  const engine = boundary?.engine ?? null;
   return {
     ...sessionFacet(version, {
       session: intent.session,
@@ -109,9 +110,7 @@ function runFacets(version: string, { intent, boundary, record, outcome }: About
       traceId: intent.traceparent === null ? null : traceOf(intent.session, intent.traceparent).traceId,
       ...(outcome === null ? {} : { status: outcome.status }),
     }),
-    ...(boundary?.engine == null
-      ? {}
-      : facet(version, 'processing_engine', { ...boundary.engine, openlineageAdapterVersion: version })),
+    ...(engine === null ? {} : facet(version, 'processing_engine', { ...engine, openlineageAdapterVersion: version })),
     ...(message === null ? {} : facet(version, 'errorMessage', { message, programmingLanguage: 'SQL' })),
   };
 }

@@ -1,4 +1,4 @@
-import type { BoundaryLoaded, EvidenceLog, EvidenceRecord, Json, RecordEnvelope, SessionIntent } from '@ambit/evidence';
+import type { BoundaryLoaded, EvidenceLog, EvidenceRecord, RecordEnvelope, SessionIntent } from '@ambit/evidence';
 import { limits } from '../limits.ts';
 import { type BoundaryFacts, ended, type RunEvent, started } from './event.ts';
 
@@ -54,11 +54,13 @@ function keep<V>(kept: Map<string, V>, key: string, value: V, most: number): voi
 function factsOf({ boundary }: Pick<BoundaryLoaded, 'boundary'>): BoundaryFacts {
   const { engine = null, tables = {} } = boundary as {
     readonly engine?: BoundaryFacts['engine'];
-    readonly tables?: Readonly<Record<string, { readonly columns?: readonly { readonly [name: string]: Json }[] }>>;
+    readonly tables?: Readonly<
+      Record<string, { readonly columns?: readonly { readonly name: string; readonly type: string }[] }>
+    >;
   };
   const types = Object.entries(tables).map(([table, { columns = [] }]) => [
     table,
-    Object.fromEntries(columns.map(({ name, type }) => [String(name), String(type)])),
+    Object.fromEntries(columns.map(({ name, type }) => [name, type])),
   ]);
   return { engine, types: Object.fromEntries(types) as BoundaryFacts['types'] };
 }

@@ -62,6 +62,7 @@ function summaryOf(report: Report | null): string {
 /** Database semantic conventions; `db.query.text` is left out, for it holds literals. */
 function sessionAttributes({ intent, outcome }: Ended, report: Report | null): Attributes {
   const tables = Object.keys(report?.tables ?? {});
+  const { memoryPeakBytes = null, spillBytes = null } = report ?? {};
   return {
     'db.system.name': 'other_sql',
     'db.namespace': intent.product,
@@ -80,8 +81,8 @@ function sessionAttributes({ intent, outcome }: Ended, report: Report | null): A
     'ambit.format': intent.format,
     ...(intent.statement.name === null ? {} : { 'ambit.query': intent.statement.name }),
     'ambit.result.bytes': outcome.bytes,
-    ...(report?.memoryPeakBytes == null ? {} : { 'ambit.memory.peak_bytes': report.memoryPeakBytes }),
-    ...(report?.spillBytes == null ? {} : { 'ambit.spill.bytes': report.spillBytes }),
+    ...(memoryPeakBytes === null ? {} : { 'ambit.memory.peak_bytes': memoryPeakBytes }),
+    ...(spillBytes === null ? {} : { 'ambit.spill.bytes': spillBytes }),
   };
 }
 
