@@ -23,6 +23,7 @@ function outputOf(program, words) {
 async function generated() {
   const { emitSchemas } = await import('../packages/contract/dist/index.js');
   const { cedarSchema } = await import('../packages/policy/dist/index.js');
+  const { sessionFacetSchema } = await import('../packages/export/dist/index.js');
   const { describeApi } = await import('../packages/server/dist/index.js');
   const { engineBinary } = await import('../packages/engine/dist/index.js');
   const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
@@ -39,6 +40,7 @@ async function generated() {
     'engine-catalog.json': outputOf(engineBinary(), ['--catalog']),
     ...Object.fromEntries(Object.entries(emitSchemas()).map(([file, schema]) => [file, json(schema)])),
     'ambit.cedarschema': cedarSchema(),
+    'openlineage-session-facet.json': json(sessionFacetSchema),
     'openapi.json': json(await describeApi()),
   };
 }

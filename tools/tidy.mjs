@@ -13,7 +13,8 @@ import { bannedWords, missingDocuments } from './tidy/words.mjs';
 
 /** @typedef {import('./tidy/shape.mjs').Problem} Problem */
 
-const generated = /(?:^|\/)generated\/|^schemas\/|^Cargo\.lock$|^package-lock\.json$|engine-costs\.json$/;
+// What a tool or somebody else wrote.
+const generated = /(?:^|\/)(?:generated|published)\/|^schemas\/|^Cargo\.lock$|^package-lock\.json$|engine-costs\.json$/;
 const tests = /(?:^|\/)tests?\/|\.test\.ts$|_test\.rs$/;
 const code = /\.(?:ts|mts|mjs|js|tsx|rs)$/;
 // Its own rules and their tests name what they forbid.

@@ -7,10 +7,11 @@ export const packagesBelow = /** @type {Readonly<Record<string, readonly string[
   contract: [],
   policy: ['contract'],
   evidence: [],
+  export: ['evidence'],
   engine: [],
   session: ['contract', 'policy', 'evidence', 'engine'],
   server: ['contract', 'policy', 'evidence', 'engine', 'session'],
-  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'server'],
+  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'server', 'export'],
 });
 
 /** What each crate may depend on. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
 import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import type { Exports } from '@ambit/export';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   backedEvidence,
@@ -20,6 +21,7 @@ import {
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
+import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
 
@@ -92,12 +94,39 @@ async function serve(terminal: Terminal, serving: Serving): Promise<void> {
       report: (message) => say(terminal, `server: ${message}`),
     });
     try {
-      await serveUntilStopped(terminal, serving, [...products, backedEvidence(evidence, products, tables)], log);
+      const all = [...products, backedEvidence(evidence, products, tables)];
+      await serveExporting(terminal, serving, all, log);
     } finally {
       await tables.close();
     }
   } finally {
     await log.close();
+  }
+}
+
+async function serveExporting(
+  terminal: Terminal,
+  serving: Serving,
+  products: readonly Product[],
+  log: EvidenceLog,
+): Promise<void> {
+  const { environment, engine, log: folder } = serving;
+  const { value } = environment;
+  const exported = await exportsOf({
+    declared: value.exports,
+    folder: environment.folder,
+    state: stateOf(terminal, environment, value.exports?.folder, 'exports'),
+    log,
+    evidence: folder,
+    environment: value.name,
+    version,
+    workers: async () => (await engine.health()).length,
+    tell: (message) => say(terminal, `exports: ${message}`),
+  });
+  try {
+    await serveUntilStopped(terminal, serving, products, exported ?? { evidence: log, metricsUrl: null });
+  } finally {
+    await exported?.close();
   }
 }
 
@@ -122,7 +151,7 @@ async function serveUntilStopped(
   terminal: Terminal,
   { engine, environment, options, stopped }: Serving,
   products: readonly Product[],
-  evidence: EvidenceLog,
+  { evidence, metricsUrl }: Pick<Exports, 'evidence' | 'metricsUrl'>,
 ): Promise<void> {
   const { value, folder } = environment;
   const { host, port } = listenOf(options.listen, value);
@@ -149,6 +178,7 @@ async function serveUntilStopped(
     const { name, version: of } = boundary.product;
     say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
   }
+  if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);
   say(terminal, `listening on ${server.url}`);
   await stopped;
   say(terminal, 'stopping: running sessions end first');

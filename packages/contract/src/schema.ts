@@ -1,14 +1,10 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { Exports } from './exports-schema.ts';
+import { oneOf, opt, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
 // Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
 
-const strict = { additionalProperties: false } as const;
-const text = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000 });
-/** One of these words. */
-const oneOf = <const T extends readonly string[]>(words: T, options: object = {}) =>
-  Type.Unsafe<T[number]>({ anyOf: words.map((word) => ({ const: word })), ...options });
-const opt = <T extends TSchema>(schema: T) => Type.Optional(schema);
 /** Names that stand in SQL without quotes. */
 const SQL_NAME = '^[a-z][a-z0-9_]{0,62}$';
 /** Names that stand in URLs, policies and records. */
@@ -323,6 +319,7 @@ export const Environment = Type.Object(
       text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
     keys: opt(text('File of hashed API keys, relative to this file')),
+    exports: opt(Exports),
     identity: opt(
       Type.Object(
         {

@@ -9,6 +9,7 @@ export {
   EvidenceUnavailable,
 } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
+export { type Followed, logEnd, type LogPlace, logStart, readAfter } from './follow.ts';
 export { type ConsistencyProof, type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
 export { provesConsistency } from './merkle.ts';
 export { parseVerifierKey } from './note.ts';

@@ -3,7 +3,7 @@ import { sha256 } from './canonical.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import type { EvidenceRecord } from './record.ts';
-import { segmentName, segmentsOf } from './segment.ts';
+import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
 
 /** A segment as a reader finds it, while somebody may write the last one. */
 export interface ReadableSegment {
@@ -85,7 +85,7 @@ export async function* readRecords(
     const bytes = await files.readAt(path, offset, length);
     let at = 0;
     for (let line = bytes.indexOf(10); line >= 0; line = bytes.indexOf(10, at)) {
-      const record = recordOf(bytes.subarray(at, line));
+      const record = digestedRecord(bytes.subarray(at, line));
       if (record === null) {
         throw new Error(`segment ${segment} at byte ${offset + at}: the record is not what its digest says`);
       }
@@ -98,12 +98,4 @@ export async function* readRecords(
     // A record that is longer than what was read.
     length = at === 0 ? length * 2 : limits.readBytes;
   }
-}
-
-/** Null: it is not what its digest says. That it is canonical too, whoever verifies the log looks at. */
-function recordOf(line: Buffer): EvidenceRecord | null {
-  const json = line.subarray(65);
-  return line.subarray(0, 64).toString('latin1') === sha256(json)
-    ? (JSON.parse(json.toString('utf8')) as EvidenceRecord)
-    : null;
 }

@@ -124,6 +124,14 @@ function isRecord(value: object): value is EvidenceRecord {
   return v === 1 && Number.isSafeInteger(seq) && texts.every((text) => typeof text === 'string');
 }
 
+/** A record of one line if it is what its digest says, else null. That it is canonical too, whoever verifies the log looks at. */
+export function digestedRecord(line: Buffer): EvidenceRecord | null {
+  if (line.length < 66 || line[64] !== 32) return null;
+  const json = line.subarray(65);
+  if (sha256(json) !== line.subarray(0, 64).toString('latin1')) return null;
+  return JSON.parse(json.toString('utf8')) as EvidenceRecord;
+}
+
 function parseCanonical(text: string): object | null {
   try {
     const value = JSON.parse(text) as Json;

@@ -1,0 +1,13 @@
+import { Type, type TSchema } from 'typebox';
+
+// What schemas are made of.
+
+/** Other members are refused. */
+export const strict = { additionalProperties: false } as const;
+/** A text that says something. */
+export const text = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000 });
+/** One of these words. */
+export const oneOf = <const T extends readonly string[]>(words: T, options: object = {}) =>
+  Type.Unsafe<T[number]>({ anyOf: words.map((word) => ({ const: word })), ...options });
+/** A member that may be left out. */
+export const opt = <T extends TSchema>(schema: T) => Type.Optional(schema);

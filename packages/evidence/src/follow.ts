@@ -1,0 +1,153 @@
+import { join } from 'node:path';
+import { disk, type Files } from './files.ts';
+import { limits } from './limits.ts';
+import type { EvidenceRecord } from './record.ts';
+import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
+
+/** Where a reader of the log stands. `segment` 0 is before all of it. */
+export interface LogPlace {
+  readonly segment: number;
+  /** Bytes from the segment's start; 0 is before its header. */
+  readonly offset: number;
+  /** `seq` of the next record. */
+  readonly seq: number;
+}
+
+/** What lies after a place. */
+export interface Followed {
+  readonly records: readonly EvidenceRecord[];
+  readonly next: LogPlace;
+  /** Records that are no longer there, or are not what their digests say. */
+  readonly missing: number;
+}
+
+/** What a reader needs of a segment's first line. */
+interface Start {
+  readonly log: string;
+  readonly first: number;
+  /** Where its records begin. */
+  readonly offset: number;
+}
+
+/** The start of a log: whoever reads from here reads all that is left of it. */
+export const logStart: LogPlace = { segment: 0, offset: 0, seq: 0 };
+
+/**
+ * Records from a place on, oldest first. `upTo` is the `seq` of the last that is known to be durable: what follows may
+ * still be taken back. Reads only.
+ */
+export async function readAfter(
+  folder: string,
+  place: LogPlace,
+  { upTo, recordsMax }: { readonly upTo: number; readonly recordsMax: number },
+  files: Files = disk,
+): Promise<Followed> {
+  const segments = segmentsOf(await files.list(folder));
+  const records: EvidenceRecord[] = [];
+  let { segment, offset, seq } = place;
+  let missing = 0;
+  while (seq <= upTo && records.length < recordsMax) {
+    const at = segments.find((number) => number >= segment);
+    if (at === undefined) break;
+    if (at !== segment || offset === 0) {
+      const start = await startOf(folder, at, files);
+      // A gap in the numbers: segments were removed, and with them what they held.
+      missing += Math.max(0, start.first - seq);
+      [segment, offset, seq] = [at, start.offset, Math.max(seq, start.first)];
+    }
+    const after = segments.find((number) => number > at);
+    const end = after === undefined ? upTo : Math.min(upTo, (await startOf(folder, after, files)).first - 1);
+    const read = await readSegment({
+      folder,
+      files,
+      segment,
+      offset,
+      seq,
+      end,
+      recordsMax: recordsMax - records.length,
+    });
+    records.push(...read.records);
+    missing += read.missing;
+    [offset, seq] = [read.offset, read.seq];
+    if (!read.ended) continue;
+    if (after === undefined) break;
+    [segment, offset] = [after, 0];
+  }
+  return { records, next: { segment, offset, seq }, missing };
+}
+
+/** Identity of a folder's log, and the `seq` of its last record: -1 if it has none. Reads its last segment. */
+export async function logEnd(
+  folder: string,
+  files: Files = disk,
+): Promise<{ log: string; seq: number; from: LogPlace }> {
+  const last = segmentsOf(await files.list(folder)).at(-1);
+  if (last === undefined) throw new Error('the folder holds no log');
+  const { log, first, offset } = await startOf(folder, last, files);
+  const from = { segment: last, offset, seq: first };
+  let place: LogPlace = from;
+  for (;;) {
+    const { next } = await readAfter(folder, place, { upTo: Number.MAX_SAFE_INTEGER, recordsMax: 1_024 }, files);
+    if (next.offset === place.offset) return { log, seq: place.seq - 1, from };
+    place = next;
+  }
+}
+
+interface Read {
+  readonly folder: string;
+  readonly files: Files;
+  readonly segment: number;
+  readonly offset: number;
+  readonly seq: number;
+  /** `seq` of the last record that counts in this segment. */
+  readonly end: number;
+  readonly recordsMax: number;
+}
+
+async function readSegment({ folder, files, segment, recordsMax, end, ...from }: Read) {
+  const path = join(folder, segmentName(segment));
+  const records: EvidenceRecord[] = [];
+  let { offset, seq } = from;
+  let missing = 0;
+  const chunk = await wholeLines(files, path, offset);
+  let at = 0;
+  while (at < chunk.length && records.length < recordsMax) {
+    const lineEnd = chunk.indexOf(10, at);
+    const record = digestedRecord(chunk.subarray(at, lineEnd));
+    if (record !== null && record.seq > end) return { records, offset: offset + at, seq, missing, ended: true };
+    at = lineEnd + 1;
+    if (record === null) continue;
+    missing += Math.max(0, record.seq - seq);
+    if (record.seq >= seq) {
+      records.push(record);
+      seq = record.seq + 1;
+    }
+  }
+  offset += at;
+  return { records, offset, seq, missing, ended: chunk.length === 0 };
+}
+
+/** Bytes from an offset on that end with a line, or none. */
+async function wholeLines(files: Files, path: string, offset: number): Promise<Buffer> {
+  for (let length = READ_BYTES; ; length *= 4) {
+    const bytes = await files.readAt(path, offset, length);
+    const end = bytes.lastIndexOf(10);
+    if (end >= 0) return bytes.subarray(0, end + 1);
+    if (bytes.length < length || length > limits.recordBytesMax * 2) return Buffer.alloc(0);
+  }
+}
+
+async function startOf(folder: string, segment: number, files: Files): Promise<Start> {
+  const path = join(folder, segmentName(segment));
+  for (let length = HEADER_BYTES; ; length *= 4) {
+    const bytes = await files.readAt(path, 0, length);
+    const end = bytes.indexOf(10);
+    if (end < 0 && bytes.length === length) continue;
+    if (end < 0) throw new Error(`segment ${segmentName(segment)} has no header`);
+    const { log, first } = JSON.parse(bytes.subarray(0, end).toString('utf8')) as Omit<Start, 'offset'>;
+    return { log, first, offset: end + 1 };
+  }
+}
+
+const READ_BYTES = 256 * 1024;
+const HEADER_BYTES = 4 * 1024;

@@ -1,0 +1,89 @@
+import type { EvidenceRecord, RecordEnvelope, SessionIntent } from '@ambit/evidence';
+import { TraceFlags } from '@opentelemetry/api';
+import type { JsonLogsSerializer } from '@opentelemetry/otlp-transformer';
+import { spanId, traceOf } from '../identity.ts';
+import type { Origin } from './origin.ts';
+import { hrTime } from './spans.ts';
+
+/** A log record as the SDK hands it to an exporter. */
+export type LogRecord = Parameters<typeof JsonLogsSerializer.serializeRequest>[0][number];
+
+const INFO = { severityNumber: 9, severityText: 'INFO' } as const;
+const WARN = { severityNumber: 13, severityText: 'WARN' } as const;
+const ERROR = { severityNumber: 17, severityText: 'ERROR' } as const;
+
+interface Said {
+  readonly severity: typeof INFO | typeof WARN | typeof ERROR;
+  readonly eventName: string;
+  readonly body: string;
+  readonly attributes: Readonly<Record<string, string | number>>;
+  readonly session?: { readonly id: string; readonly traceparent: string | null };
+}
+
+/** What an operator wants to be told of, in words of its own: a record's text may quote a statement. Null: nothing. */
+export function logOf(
+  { resource, scope }: Origin,
+  record: EvidenceRecord,
+  intent: (RecordEnvelope & SessionIntent) | null,
+): LogRecord | null {
+  const said = saidOf(record, intent);
+  if (said === null) return null;
+  const time = hrTime(Date.parse(record.at));
+  const { severity, eventName, body, attributes, session } = said;
+  const trace = session === undefined ? null : traceOf(session.id, session.traceparent);
+  return {
+    hrTime: time,
+    hrTimeObserved: time,
+    ...severity,
+    eventName,
+    body,
+    attributes: { ...attributes, 'ambit.evidence.seq': record.seq },
+    ...(session === undefined || trace === null
+      ? {}
+      : {
+          spanContext: {
+            traceId: trace.traceId,
+            spanId: spanId(session.id, 'session'),
+            traceFlags: trace.sampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+          },
+        }),
+    resource,
+    instrumentationScope: scope,
+    droppedAttributesCount: 0,
+  };
+}
+
+function saidOf(record: EvidenceRecord, intent: SessionIntent | null): Said | null {
+  if (record.type === 'log.opened') {
+    const { records, tornBytes } = record.recovered;
+    return {
+      severity: tornBytes > 0 ? WARN : INFO,
+      eventName: 'ambit.log.opened',
+      body: 'the evidence log was opened',
+      attributes: { 'ambit.recovered.records': records, 'ambit.recovered.torn_bytes': tornBytes },
+    };
+  }
+  if (record.type === 'evidence.gap') {
+    const body = 'the evidence can be written again; while it could not, no session ran';
+    return { severity: ERROR, eventName: 'ambit.evidence.gap', body, attributes: {} };
+  }
+  if (record.type === 'request.refused') {
+    // Without a boundary the product is whatever was asked for, by anybody.
+    const product = record.fingerprint === null ? {} : { 'db.namespace': record.product ?? '' };
+    const attributes = { ...product, 'error.type': record.code, 'ambit.request': record.request };
+    return { severity: INFO, eventName: 'ambit.request.refused', body: 'a request got no session', attributes };
+  }
+  if (record.type !== 'session.outcome' || record.error === null) return null;
+  const { session, status, error } = record;
+  return {
+    severity: status === 'crashed' || status === 'orphaned' || error.code === 'internal' ? ERROR : WARN,
+    eventName: `ambit.session.${status}`,
+    body: `a session ended as ${status}`,
+    attributes: {
+      'ambit.session': session,
+      'error.type': error.code,
+      ...(intent === null ? {} : { 'db.namespace': intent.product, 'ambit.purpose': intent.purpose }),
+    },
+    session: { id: session, traceparent: intent?.traceparent ?? null },
+  };
+}
