@@ -13,6 +13,7 @@ use super::scope::Scope;
 use super::walk::Walk;
 
 impl<'a> Walk<'a> {
+    #[recursive::recursive]
     pub(super) fn expression(&mut self, expression: &'a Expr, scope: &Scope<'a>) -> Result<Inputs, Lost> {
         match expression {
             Expr::Alias(alias) => self.expression(&alias.expr, scope),
@@ -92,11 +93,7 @@ impl<'a> Walk<'a> {
         let sets = [
             self.expressions(args, LineageHow::Aggregation, scope)?,
             self.expressions(params.filter.as_deref(), LineageHow::Filter, scope)?,
-            self.expressions(
-                params.order_by.iter().map(|sort| &sort.expr),
-                LineageHow::Sort,
-                scope,
-            )?,
+            self.expressions(params.order_by.iter().map(|sort| &sort.expr), LineageHow::Sort, scope)?,
         ];
         self.ledger.union(&sets)
     }
@@ -120,12 +117,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A condition that rows must meet. What it equates between two relations joins them, wherever it is written.
-    pub(super) fn condition(
-        &mut self,
-        condition: &'a Expr,
-        joins: bool,
-        scope: &Scope<'a>,
-    ) -> Result<Inputs, Lost> {
+    pub(super) fn condition(&mut self, condition: &'a Expr, joins: bool, scope: &Scope<'a>) -> Result<Inputs, Lost> {
         let mut parts = vec![condition];
         let mut sets = Vec::new();
         while let Some(part) = parts.pop() {

@@ -61,7 +61,11 @@ impl Hows {
             _ if direct.is_empty() => indirect,
             LineageHow::Identity => self,
             LineageHow::Transformation => {
-                let values = if self.0 & Self::VALUE.0 == 0 { Self(0) } else { Self::of(how) };
+                let values = if self.0 & Self::VALUE.0 == 0 {
+                    Self(0)
+                } else {
+                    Self::of(how)
+                };
                 indirect.or(values).or(Self(self.0 & Self::AGGREGATE.0))
             }
             _ => indirect.or(Self::of(how)),

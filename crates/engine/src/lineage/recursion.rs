@@ -34,8 +34,7 @@ impl<'a> Walk<'a> {
             Ok(Inputs::one(id, how))
         };
         let shown = step.projection.as_ref().unwrap_or(&every).iter();
-        let columns: Result<Vec<Inputs>, Lost> =
-            shown.map(|column| number(*column, LineageHow::Identity)).collect();
+        let columns: Result<Vec<Inputs>, Lost> = shown.map(|column| number(*column, LineageHow::Identity)).collect();
         Ok(Relation {
             columns: columns?,
             // Whatever is made of them, rows are behind it indirectly: as a filter, should nothing else be known of them.
@@ -80,7 +79,9 @@ fn solved(ledger: &mut Ledger, query: usize, all: Relation, distinct: bool) -> R
         ledger.step(1 + edges.len())?;
         waiting.extend(edges.iter().map(|(to, ways)| (*to, id, fresh.through_all(*ways))));
     }
-    let mut places = found.into_iter().map(|members| Inputs::gathered(members.into_iter().collect()));
+    let mut places = found
+        .into_iter()
+        .map(|members| Inputs::gathered(members.into_iter().collect()));
     Ok(Relation {
         columns: places.by_ref().take(width).collect(),
         rows: places.next().unwrap_or_default(),

@@ -41,6 +41,7 @@ impl<'a> Walk<'a> {
         }
     }
 
+    #[recursive::recursive]
     pub(super) fn relation(&mut self, plan: &'a LogicalPlan) -> Result<Relation, Lost> {
         match plan {
             LogicalPlan::Projection(step) => {
@@ -269,8 +270,7 @@ impl<'a> Walk<'a> {
             .values
             .iter()
             .map(|row| {
-                let columns: Result<Vec<Inputs>, Lost> =
-                    row.iter().map(|value| self.expression(value, &[])).collect();
+                let columns: Result<Vec<Inputs>, Lost> = row.iter().map(|value| self.expression(value, &[])).collect();
                 Ok(Relation {
                     columns: columns?,
                     rows: Inputs::default(),
@@ -297,9 +297,8 @@ impl<'a> Walk<'a> {
                 .collect();
             // No binding puts a filter into a scan; optimizers do.
             let filters = step.filters.iter().flat_map(Expr::column_refs);
-            let filters: Result<Vec<Inputs>, Lost> = filters
-                .map(|column| number(&column.name, LineageHow::Filter))
-                .collect();
+            let filters: Result<Vec<Inputs>, Lost> =
+                filters.map(|column| number(&column.name, LineageHow::Filter)).collect();
             return Ok(Relation {
                 columns: columns?,
                 rows: self.ledger.union(&filters?)?,
@@ -313,7 +312,9 @@ impl<'a> Walk<'a> {
             });
         }
         let provider = source_as_provider(&step.source).ok();
-        let table = provider.as_ref().and_then(|provider| provider.downcast_ref::<CteWorkTable>());
+        let table = provider
+            .as_ref()
+            .and_then(|provider| provider.downcast_ref::<CteWorkTable>());
         match table {
             Some(table) => self.pending(table.name(), &table.schema(), step),
             None => Err(Lost::Unknown(format!("a scan of `{}`", step.table_name))),
