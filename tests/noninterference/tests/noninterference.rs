@@ -66,7 +66,7 @@ async fn every_probe_is_refused() {
 async fn what_is_no_input_of_a_column_does_not_move_it() {
     let mut total = lineage::Held::default();
     for index in 0..WORLDS {
-        let held = lineage::world(derived(11, index), QUERIES).await;
+        let held = lineage::world(derived(11, index), 4 * QUERIES).await;
         total.answered += held.answered;
         total.apart += held.apart;
         total.moved += held.moved;
