@@ -37,10 +37,11 @@ function grantedPaths({ grant, boundary }: SessionEvidence): readonly string[] {
 /** Not even what operators above the barriers counted: their batches, and how far they came, depend on hidden rows. */
 function outside(engine: Report | null, completed: boolean, paths: readonly string[]): object | null {
   if (engine === null) return null;
-  const { sandbox, columns, lineage, views, functions, planDigest, resultDigest, residue, accesses, tables } = engine as {
-    accesses?: readonly Access[];
-    tables?: Readonly<Record<string, Report>>;
-  } & Report;
+  const { sandbox, columns, lineage, views, functions, planDigest, resultDigest, residue, accesses, tables } =
+    engine as {
+      accesses?: readonly Access[];
+      tables?: Readonly<Record<string, Report>>;
+    } & Report;
   return {
     sandbox,
     columns,
