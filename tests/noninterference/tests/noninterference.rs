@@ -74,5 +74,8 @@ async fn what_is_no_input_of_a_column_does_not_move_it() {
     }
     assert!(total.unlike.is_empty(), "{}", total.unlike.join("\n"));
     // Neither an empty answer nor a lineage of everything would be found out.
-    assert!(total.answered > 200 && total.apart > 200 && total.moved > 50, "{total:?}");
+    assert!(
+        total.answered > 200 && total.apart > 200 && total.moved > 50,
+        "{total:?}"
+    );
 }
