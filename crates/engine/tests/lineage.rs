@@ -117,8 +117,8 @@ fn list(inputs: &[LineageInput]) -> String {
 
 async fn lineage(fixture: &Fixture, sql: &str) -> Lineage {
     let answer = fixture.ask(sql).await;
-    let told = answer.told();
-    let planned = answer.planned.unwrap_or_else(|| panic!("{told}\n{sql}"));
+    let told = format!("{}: {sql}", answer.told());
+    let planned = answer.planned.expect(&told);
     assert_eq!(planned.lineage.columns.len(), planned.columns.len());
     planned.lineage
 }
@@ -159,8 +159,8 @@ fn wide(columns: usize) -> Fixture {
             nullable: true,
         })
         .collect();
-    let mut source = fixture.template.sources["dept"].clone();
-    let mut table = fixture.template.tables["dept"].clone();
+    let mut source = fixture.template.sources.get("dept").unwrap().clone();
+    let mut table = fixture.template.tables.get("dept").unwrap().clone();
     table.columns = columns.iter().map(|column| governed(&column.name)).collect();
     source.columns = columns;
     table.source = "wide".into();
@@ -175,7 +175,7 @@ async fn lineage_of_big(fixture: &Fixture, sql: &str) -> Lineage {
     (limits.statement_bytes, limits.statement_nodes) = (8 << 20, 1 << 20);
     let answer = fixture.run(fixture.open(sql, limits), CancellationToken::new()).await;
     let told = answer.told();
-    answer.planned.unwrap_or_else(|| panic!("{told}")).lineage
+    answer.planned.expect(&told).lineage
 }
 
 fn names(columns: usize, name: impl Fn(usize) -> String) -> String {
@@ -192,7 +192,7 @@ async fn a_wide_and_a_deep_statement_are_followed_exactly() {
     .await;
     assert!(!lineage.widened);
     assert_eq!((lineage.columns.len(), lineage.dataset.len()), (1_000, 1_000));
-    assert_eq!(list(&lineage.columns[999].inputs), "wide.c999 identity");
+    assert_eq!(list(&lineage.columns.get(999).unwrap().inputs), "wide.c999 identity");
     // Near the limit of steps, one within the other.
     let mut sql = "WITH w0 AS (SELECT id, salary FROM emp)".to_string();
     for level in 1..450 {
