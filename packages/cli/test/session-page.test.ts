@@ -39,9 +39,12 @@ test('a session as a page', () => {
       named queries  worst-routes
 
     Did read
-      flights     columns date, origin; masked date
-      view        delays
-      store lake  flights-3m.parquet: 3 requests, 1.0 MiB of 20 MiB, version v9
+      flights
+        supplied by  catalog lake, store lake
+        columns      date, origin
+        masked       date by day-only
+        file         flights-3m.parquet of store lake, version v9, 3 requests, 1.0 MiB of 20 MiB
+      view delays
 
     Functions
       called      count
