@@ -95,15 +95,11 @@ type Asked = (SessionIntent | RequestRefused) & EvidenceRecord;
 
 /** Sessions, and requests that policy refused. A replay repeats a session: it is no subject's own. */
 function concerns(record: EvidenceRecord, product: string): record is Asked {
-  if (record.type === 'session.intent') return record.product === product && record.replay === undefined;
+  if (record.type !== 'session.intent' && record.type !== 'request.refused') return false;
+  if (record.product !== product || record.replay !== undefined) return false;
+  if (record.type === 'session.intent') return true;
   const refusals = ['product_unknown', 'purpose_refused', 'policy_failed'];
-  return (
-    record.type === 'request.refused' &&
-    record.product === product &&
-    record.purpose !== null &&
-    record.fingerprint !== null &&
-    refusals.includes(record.code)
-  );
+  return record.purpose !== null && record.fingerprint !== null && refusals.includes(record.code);
 }
 
 function count(groups: Map<string, Group>, record: Asked): void {

@@ -135,6 +135,8 @@ export interface RequestRefused {
   readonly code: string;
   readonly message: string;
   readonly decisions: Json;
+  /** There where it would have repeated a session: as in the intent. */
+  readonly replay?: SessionIntent['replay'];
 }
 
 export type RecordBody =

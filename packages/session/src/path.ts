@@ -18,6 +18,7 @@ import {
   type Opening,
   outcome,
   outcomeOf,
+  replayOf,
   type Session,
   startingWith,
   statementOf,
@@ -313,7 +314,8 @@ export class Path {
     ]);
   }
 
-  async #recordRefusal({ id, product, subject, purpose }: Request, refused: Refused): Promise<void> {
+  async #recordRefusal(request: Request, refused: Refused): Promise<void> {
+    const { id, product, subject, purpose } = request;
     const fingerprint = this.#products.get(product)?.fingerprint ?? null;
     const { code, message, decisions } = refused;
     await this.#evidence.append({
@@ -326,6 +328,7 @@ export class Path {
       code,
       message,
       decisions: decisions as unknown as Json,
+      ...replayOf(request),
     });
   }
 }

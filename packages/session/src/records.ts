@@ -114,7 +114,8 @@ export function intentOf(id: string, { product, grant, statement, request, clock
   } as const;
 }
 
-function replayOf({ replay }: Request): { readonly replay?: { readonly of: string; readonly by: Json } } {
+/** That a session repeats another, and for whom, as records say it. */
+export function replayOf({ replay }: Request): { readonly replay?: { readonly of: string; readonly by: Json } } {
   if (replay === undefined) return {};
   const { tenant, principal, kind, authentication } = replay.by;
   return { replay: { of: replay.of, by: { tenant, principal, kind, authentication: { ...authentication } } } };
