@@ -216,7 +216,7 @@ export const Replayed = exactly({
   session: text,
   verdict: {
     type: 'string',
-    enum: ['same', 'different', 'no_order', 'input_gone', 'boundary_gone', 'grant_changed'],
+    enum: ['same', 'different', 'undecided', 'input_gone', 'boundary_gone', 'grant_changed'],
   },
   reason: { ...text, description: 'For people' },
   boundary: { ...pair, description: 'Fingerprints' },

@@ -21,5 +21,5 @@ export const limits = {
   /** Parts of one segment from which on new readers wait until those that read have ended. */
   partsWaitedForMax: 256,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
-  replayRunsMax: 3,
+  replayRunsMax: 5,
 } as const;

@@ -11,11 +11,10 @@ import type { Path, Replay, Request } from './path.ts';
 // path, in a session of its own. It runs only where boundary and grant are those of then.
 
 /**
- * `same`: same end, same result, same inputs. `no_order`: as many rows, but the runs of the replay differ from each other
- * too, so that bytes decide nothing. `input_gone`: an object that was read is not there, or not in that version.
+ * `same`: same end, same result, same inputs. `undecided`: as many rows, and what differs may be their order alone. `input_gone`: an object that was read is not there, or not in that version.
  * `boundary_gone` and `grant_changed`: nothing ran.
  */
-export type ReplayVerdict = 'same' | 'different' | 'no_order' | 'input_gone' | 'boundary_gone' | 'grant_changed';
+export type ReplayVerdict = 'same' | 'different' | 'undecided' | 'input_gone' | 'boundary_gone' | 'grant_changed';
 
 /** How a session ended, as far as ends can be compared. */
 export interface Ended {
@@ -94,7 +93,7 @@ export async function replay(
   while (runs.length < limits.replayRunsMax) {
     const run = await runOnce(replaying, request, recorded);
     runs.push(run);
-    if (!undecided(before, run)) break;
+    if (!mayMatchYet(before, run)) break;
   }
   const { inputs = [] } = runs.at(-1) ?? {};
   return { ...told, ...judge(before, runs), runs: runs.map(({ session, ended }) => ({ session, ended })), inputs };
@@ -228,7 +227,7 @@ function changes(recorded: SessionEvidence, found: SessionEvidence): readonly In
 }
 
 /** Whether another run could tell more: all is equal but the bytes, and their order may be nobody's doing. */
-function undecided(before: Ended, { ended, inputs }: Run): boolean {
+function mayMatchYet(before: Ended, { ended, inputs }: Run): boolean {
   return inputs.length === 0 && before.resultDigest !== ended.resultDigest && likely(before, ended);
 }
 
@@ -253,11 +252,18 @@ function judge(before: Ended, runs: readonly Run[]): Pick<Replayed, 'verdict' | 
       status === before.status && code === before.code ? `${rows} rows, not ${before.rows}` : (code ?? status);
     return { verdict: 'different', reason: `it ends otherwise: ${what}` };
   }
+  return judgeBytes(before, runs);
+}
+
+/** All is equal but the digest of the bytes. The rows of then are not kept: their order cannot be told from their values. */
+function judgeBytes(before: Ended, runs: readonly Run[]): Pick<Replayed, 'verdict' | 'reason'> {
   const digests = new Set(runs.map(({ ended }) => ended.resultDigest));
-  const size = before.bytes === last.ended.bytes ? 'as many rows and bytes' : 'as many rows';
-  if (digests.size === 1) return { verdict: 'different', reason: `${size}, and other values or another order` };
-  return {
-    verdict: 'no_order',
-    reason: `${size}, and runs of today differ from each other too: nothing in the statement decides the order of its rows, or a function is volatile`,
-  };
+  const sized = runs.every(({ ended }) => ended.bytes === before.bytes);
+  if (digests.size > 1) {
+    const reason = `as many rows, and ${runs.length} runs of today differ from each other too: nothing decides the order of the rows, or a function is volatile`;
+    return { verdict: 'undecided', reason };
+  }
+  if (!sized) return { verdict: 'different', reason: 'as many rows, with other values' };
+  if (before.rows <= 1) return { verdict: 'different', reason: 'the one row has other values' };
+  return { verdict: 'undecided', reason: 'as many rows and bytes: they come in another order, or have other values' };
 }

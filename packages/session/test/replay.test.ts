@@ -21,11 +21,15 @@ const file = access('a.csv', 'v1');
 interface End {
   readonly status?: string;
   readonly rows?: number;
+  readonly bytes?: number;
   readonly digest?: string;
   readonly accesses?: readonly object[];
 }
 
-function evidence(session: string, { status = 'completed', rows = 2, digest = 'sha256:r', accesses = [file] }: End) {
+function evidence(
+  session: string,
+  { status = 'completed', rows = 2, bytes = 9, digest = 'sha256:r', accesses = [file] }: End,
+) {
   const statement = {
     kind: 'sql',
     name: null,
@@ -43,7 +47,7 @@ function evidence(session: string, { status = 'completed', rows = 2, digest = 's
     statement,
     format: 'json',
   };
-  const outcome = { status, error: null, rows, bytes: 9, engine: { resultDigest: digest, accesses } };
+  const outcome = { status, error: null, rows, bytes, engine: { resultDigest: digest, accesses } };
   return { intent, outcome, grant: null, boundary: null } as unknown as SessionEvidence;
 }
 
@@ -70,11 +74,15 @@ async function replayed(recorded: End, ...runs: readonly End[]) {
   return { found, asked };
 }
 
+const again = (end: End): End[] => [end, end, end, end, end];
+
 test.each<[string, End, End[], string, number]>([
   ['the same bytes', {}, [{}], 'same', 1],
   ['the same bytes at last', {}, [{ digest: 'x' }, {}], 'same', 2],
-  ['other bytes, each time the same', {}, [{ digest: 'x' }, { digest: 'x' }, { digest: 'x' }], 'different', 3],
-  ['other bytes each time', {}, [{ digest: 'x' }, { digest: 'y' }, { digest: 'z' }], 'no_order', 3],
+  ['other bytes, each time the same', {}, again({ digest: 'x' }), 'undecided', 5],
+  ['more bytes, each time the same', {}, again({ digest: 'x', bytes: 10 }), 'different', 5],
+  ['one row, and other bytes', { rows: 1 }, again({ digest: 'x', rows: 1 }), 'different', 5],
+  ['other bytes each time', {}, [...'uvwxy'].map((digest) => ({ digest })), 'undecided', 5],
   ['another number of rows', {}, [{ digest: 'x', rows: 3 }], 'different', 1],
   ['another end', {}, [{ status: 'refused' }], 'different', 1],
   ['a file of another version', {}, [{ digest: 'x', accesses: [access('a.csv', 'v2')] }], 'input_gone', 1],

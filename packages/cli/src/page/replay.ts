@@ -27,7 +27,7 @@ export function replayPage(replayed: Replayed): string {
 const verdicts: Readonly<Record<Replayed['verdict'], string>> = {
   same: 'same',
   different: 'different',
-  no_order: 'undecided',
+  undecided: 'undecided',
   input_gone: 'input gone',
   boundary_gone: 'boundary gone',
   grant_changed: 'grant changed',
