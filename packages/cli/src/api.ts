@@ -1,6 +1,7 @@
 import type { Receipt } from '@ambit/evidence';
 
 import { type Answer, type Connection, call, callJson } from './connection.ts';
+import type { Replayed } from '@ambit/session';
 import type { SessionEvidence } from './page/evidence.ts';
 
 /** Formats of a result, with the media type that the server is asked for. */
@@ -127,4 +128,9 @@ export function showSession(connection: Connection, session: string): Promise<Se
 /** What proves that a session is in the log. */
 export function showReceipt(connection: Connection, session: string): Promise<Receipt> {
   return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}/receipt` });
+}
+
+/** Runs a session again on the server, which compares. */
+export function replaySession(connection: Connection, session: string): Promise<Replayed> {
+  return callJson(connection, { method: 'POST', path: `v1/sessions/${encodeURIComponent(session)}/replay` });
 }

@@ -4,6 +4,7 @@ import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { queryCommand } from './commands/query.ts';
+import { replayCommand } from './commands/replay.ts';
 import { serveCommand, validateCommand } from './commands/serve.ts';
 import { receiptCommand, verifyCommand } from './commands/verify.ts';
 import { ProblemError } from './connection.ts';
@@ -40,6 +41,7 @@ function program(terminal: Terminal): Command {
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))
+    .addCommand(replayCommand(terminal))
     .addCommand(receiptCommand(terminal))
     .addCommand(verifyCommand(terminal))
     .addCommand(evidenceCommand(terminal))

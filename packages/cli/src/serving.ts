@@ -56,11 +56,20 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
 
 /** Says which products contracts declare, or all that is wrong with them. */
 export async function validateContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
-  const environment = await environmentOf(options.environment);
-  const files = await contractsOf(terminal, paths);
-  for (const { file, boundary, fingerprint } of await checked((engine) => loadProducts(files, environment, engine))) {
+  for (const { file, boundary, fingerprint } of await loadContracts(terminal, paths, options.environment)) {
     await writeOut(terminal, `${file}: ${boundary.product.name} ${boundary.product.version} ${fingerprint}\n`);
   }
+}
+
+/** The products of some contracts, checked whole. Throws what is wrong with them, in words. */
+export async function loadContracts(
+  terminal: Terminal,
+  paths: readonly string[],
+  environment: string | undefined,
+): Promise<readonly Product[]> {
+  const bound = await environmentOf(environment);
+  const files = await contractsOf(terminal, paths);
+  return checked((engine) => loadProducts(files, bound, engine));
 }
 
 interface Serving {

@@ -191,6 +191,24 @@ describe('ambit session', () => {
     expect(ran.out.split('\n')[2]).toBe('ses_2    2026-11-24T01:02:03  flights  research  completed  5');
   });
 
+  test('explain is its name', async () => {
+    await using server = await playing((response) => json(response, evidence));
+    const page = await ambit(['session', 'explain', 'ses_1', '--server', server.url], { cwd });
+    expect(page).toMatchObject({ status: 0, err: '' });
+    expect(page.out).toMatch(/^Session ses_1: completed\n/);
+  });
+
+  test.each([
+    [['replay']],
+    [['replay', 'ses_1', '--against', 'flights.yaml']],
+    [['replay', 'ses_1', '--since', '2026-03-01']],
+    [['replay', '--against', 'flights.yaml', '--since', 'march']],
+    [['session', 'explain', '--last', '--log', '.']],
+    [['session', 'explain', 'ses_1', '--log', 'nowhere']],
+  ])('%j cannot be done', async (words) => {
+    expect(await ambit(words, { cwd })).toMatchObject({ status: 2, out: '' });
+  });
+
   test.each([[['session', 'show']], [['session', 'show', 'ses_1', '--last']], [['session']]])(
     '%j is not enough',
     async (words) => {

@@ -39,9 +39,12 @@ test('a session as a page', () => {
       named queries  worst-routes
 
     Did read
-      flights     columns date, origin; masked date
-      view        delays
-      store lake  flights-3m.parquet: 3 requests, 1.0 MiB of 20 MiB, version v9
+      flights
+        supplied by  catalog lake, store lake
+        columns      date, origin
+        masked       date by day-only
+        file         flights-3m.parquet of store lake, version v9, 3 requests, 1.0 MiB of 20 MiB
+      view delays
 
     Functions
       called      count
@@ -71,6 +74,78 @@ test('a session as a page', () => {
       nothing
     "
   `);
+});
+
+test('where the result comes from, and what each operator did, where the evidence has it', () => {
+  const input = { table: 'flights', column: 'date', masked: true, how: ['transformation'] };
+  const access = {
+    store: 'lake',
+    credential: null,
+    object: 'flights-3m.parquet',
+    version: 'v9',
+    requests: 2,
+    bytes: 20,
+  };
+  const page = sessionPage(
+    ended({
+      engine: {
+        ...outcome.engine,
+        accesses: [
+          {
+            ...access,
+            size: 4096,
+            ranges: [
+              [0, 8],
+              [100, 112],
+            ],
+          },
+        ],
+        lineage: {
+          columns: [
+            { name: 'day', inputs: [input] },
+            { name: 'n', inputs: [] },
+          ],
+          dataset: [{ ...input, column: 'origin', masked: false, how: ['group_by', 'filter'] }],
+          widened: false,
+        },
+        operators: [
+          {
+            operator: 'AggregateExec',
+            depth: 0,
+            inside: null,
+            metrics: { output_rows: 31, elapsed_compute: 1_500_000 },
+          },
+          {
+            operator: 'DataSourceExec',
+            depth: 1,
+            inside: 'flights',
+            metrics: { output_rows: 3000, bytes_scanned: 2048 },
+          },
+        ],
+      },
+    }),
+  );
+  expect(page).toContain(
+    '    file         flights-3m.parquet of store lake, version v9, 2 requests, 20 B of 4.0 KiB\n',
+  );
+  expect(page).toContain('                 bytes 0-7, 100-111\n');
+  expect(page).toContain(`Lineage
+  day         flights.date (transformation, masked)
+  n           no column
+  (all rows)  flights.origin (group by, filter)
+`);
+  expect(page).toContain(`Plan
+  operator          inside    rows    time
+  ----------------  -------  -----  ------  ---------------
+  AggregateExec                 31  1.5 ms
+    DataSourceExec  flights  3,000          2.0 KiB scanned
+`);
+});
+
+test('a replay says of what, and for whom', () => {
+  const replay = { of: 'ses_0', by: { tenant: 'acme', principal: 'olga' } };
+  const page = sessionPage({ ...evidence, intent: { ...evidence.intent, replay } });
+  expect(page).toContain('replay    of ses_0, for olga of acme: its rows left to nobody\n');
 });
 
 describe('what is not there', () => {

@@ -101,6 +101,10 @@ export interface SessionIntent {
   /** Credential references that the session may use; never a secret. */
   readonly credentials: Json;
   readonly traceparent: string | null;
+  /** What `now()` says in the session: microseconds since 1970 UTC. Absent where it was not kept yet. */
+  readonly clockMicros?: number;
+  /** There where the session repeats another, `of`, because of somebody, `by`. Its rows leave to nobody. */
+  readonly replay?: { readonly of: string; readonly by: Json };
 }
 
 /** Durable before the end of the stream. Exactly one for each intent. */
@@ -131,6 +135,8 @@ export interface RequestRefused {
   readonly code: string;
   readonly message: string;
   readonly decisions: Json;
+  /** There where it would have repeated a session: as in the intent. */
+  readonly replay?: SessionIntent['replay'];
 }
 
 export type RecordBody =

@@ -7,8 +7,12 @@ const texts = { type: 'array', items: text };
 const anything = { type: 'object', additionalProperties: true };
 
 /** An object of exactly these members. */
-function exactly(properties: Readonly<Record<string, object>>): object {
-  return { type: 'object', required: Object.keys(properties), properties, additionalProperties: false };
+function exactly(
+  properties: Readonly<Record<string, object>>,
+  optional: Readonly<Record<string, object>> = {},
+): object {
+  const required = Object.keys(properties);
+  return { type: 'object', required, properties: { ...properties, ...optional }, additionalProperties: false };
 }
 
 const listOf = (items: object, description?: string): object => ({
@@ -146,31 +150,37 @@ export const Receipt = exactly({
 
 export const Session = exactly({
   session: text,
-  intent: exactly({
-    ...envelope,
-    type: { const: 'session.intent' },
-    session: text,
-    request: text,
-    product: text,
-    version: text,
-    environment: text,
-    fingerprint: text,
-    grant: text,
-    subject: anything,
-    purpose: text,
-    scope: text,
-    statement: exactly({
-      kind: { type: 'string', enum: ['sql', 'query'] },
-      name: nullable(text),
-      sql: text,
-      digest: text,
-      parameters: anything,
-    }),
-    format: text,
-    limits: anything,
-    credentials: { type: 'object', additionalProperties: nullable(text), description: 'Reference by store' },
-    traceparent: nullable(text),
-  }),
+  intent: exactly(
+    {
+      ...envelope,
+      type: { const: 'session.intent' },
+      session: text,
+      request: text,
+      product: text,
+      version: text,
+      environment: text,
+      fingerprint: text,
+      grant: text,
+      subject: anything,
+      purpose: text,
+      scope: text,
+      statement: exactly({
+        kind: { type: 'string', enum: ['sql', 'query'] },
+        name: nullable(text),
+        sql: text,
+        digest: text,
+        parameters: anything,
+      }),
+      format: text,
+      limits: anything,
+      credentials: { type: 'object', additionalProperties: nullable(text), description: 'Reference by store' },
+      traceparent: nullable(text),
+    },
+    {
+      clockMicros: { ...whole, description: 'What now() said: microseconds since 1970 UTC' },
+      replay: { ...exactly({ of: text, by: anything }), description: 'The session that it repeats, and for whom' },
+    },
+  ),
   outcome: {
     description: 'Null while it runs',
     ...nullable(
@@ -191,6 +201,39 @@ export const Session = exactly({
   grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
   boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
   whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
+});
+
+const ended = exactly({
+  status,
+  code: { ...nullable(text), description: 'Stable code of what ended it' },
+  rows: whole,
+  bytes: whole,
+  resultDigest: { ...nullable(text), description: 'SHA-256 of the result as it was delivered' },
+});
+const pair = exactly({ recorded: text, now: nullable(text) });
+
+export const Replayed = exactly({
+  session: text,
+  verdict: {
+    type: 'string',
+    enum: ['same', 'different', 'undecided', 'input_gone', 'boundary_gone', 'grant_changed'],
+  },
+  reason: { ...text, description: 'For people' },
+  boundary: { ...pair, description: 'Fingerprints' },
+  grant: { ...pair, description: 'Digests' },
+  clock: { type: 'string', enum: ['recorded', 'of the intent'], description: 'Whose time now() said' },
+  recorded: ended,
+  runs: listOf(exactly({ session: text, ended }), 'Sessions of the replay, in order'),
+  inputs: listOf(
+    exactly({
+      store: text,
+      object: text,
+      change: { type: 'string', enum: ['changed', 'gone', 'not opened', 'new'] },
+      recorded: { ...nullable(text), description: 'Version that the recorded session read' },
+      now: { ...nullable(text), description: 'Version that the replay read' },
+    }),
+    'Objects that are not what they were',
+  ),
 });
 
 export const Alive = exactly({ status: { const: 'alive' } });

@@ -10,7 +10,7 @@ export function present(session: SessionEvidence, whole: boolean): object {
   const { intent, outcome, grant, boundary } = session;
   return {
     session: intent.session,
-    intent,
+    intent: whole ? intent : consumersIntent(intent),
     outcome:
       outcome === null || whole
         ? outcome
@@ -25,6 +25,13 @@ export function present(session: SessionEvidence, whole: boolean): object {
       : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
     whole,
   };
+}
+
+/** Who had it repeated, not with which credential. */
+function consumersIntent(intent: SessionEvidence['intent']): object {
+  if (intent.replay === undefined) return intent;
+  const { authentication: _, ...by } = intent.replay.by as Report;
+  return { ...intent, replay: { of: intent.replay.of, by } };
 }
 
 /** Where the granted tables lie: what else was opened, a policy read. */

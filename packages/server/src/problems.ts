@@ -23,6 +23,8 @@ export const problems = {
   query_unknown: [404, 'names', 'No such named query in this session'],
   session_unknown: [404, 'session', 'No such session for this subject'],
   checkpoint_unknown: [404, 'evidence', 'The log was never of that size'],
+  replay_refused: [403, 'policy', 'Only who may read all of the evidence replays sessions'],
+  replay_impossible: [409, 'session', 'The session left nothing that a replay could be compared with'],
   session_ended: [409, 'session', 'The session has ended'],
   sql_syntax: [400, 'statement', 'The statement does not parse'],
   statement_refused: [400, 'statement', 'The statement is not admitted'],

@@ -4,6 +4,7 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addProductRoutes } from './routes/product.ts';
 import { addQueryRoutes } from './routes/query.ts';
 import { addReceiptRoutes } from './routes/receipt.ts';
+import { addReplayRoute } from './routes/replay.ts';
 import { addSessionRoutes } from './routes/session.ts';
 import type { Serving } from './serving.ts';
 
@@ -12,6 +13,7 @@ export function addRoutes(app: FastifyInstance, serving: Serving): void {
   addQueryRoutes(app, serving);
   addProductRoutes(app, serving);
   addSessionRoutes(app, serving);
+  addReplayRoute(app, serving);
   addEvidenceRoutes(app, serving);
   addReceiptRoutes(app, serving);
   addHealthRoutes(app, serving);

@@ -111,6 +111,7 @@ describe('the API description', () => {
       '/v1/sessions',
       '/v1/sessions/{session}',
       '/v1/sessions/{session}/receipt',
+      '/v1/sessions/{session}/replay',
     ]);
     expect(JSON.stringify(paths)).not.toMatch(/shop|weather|vault/);
   });

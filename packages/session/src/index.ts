@@ -18,4 +18,5 @@ export {
   subjectOn,
 } from './load.ts';
 export type { GivenValue } from './parameters.ts';
-export { type Answer, Path, type Request } from './path.ts';
+export { type Answer, Path, type Replay, type Request } from './path.ts';
+export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';

@@ -20,4 +20,6 @@ export const limits = {
   partsMax: 16,
   /** Parts of one segment from which on new readers wait until those that read have ended. */
   partsWaitedForMax: 256,
+  /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
+  replayRunsMax: 5,
 } as const;

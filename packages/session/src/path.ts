@@ -18,6 +18,7 @@ import {
   type Opening,
   outcome,
   outcomeOf,
+  replayOf,
   type Session,
   startingWith,
   statementOf,
@@ -40,6 +41,16 @@ export interface Request {
   readonly traceparent: string | null;
   /** Fires when the consumer is gone. */
   readonly signal: AbortSignal;
+  /** There where this repeats a session. */
+  readonly replay?: Replay;
+}
+
+/** The session that is repeated, and who asks for that. */
+export interface Replay {
+  readonly of: string;
+  readonly by: Pick<Subject, 'tenant' | 'principal' | 'kind' | 'authentication'>;
+  /** What `now()` said in it. */
+  readonly clockMicros: number;
 }
 
 /** A session that delivers. */
@@ -81,7 +92,16 @@ export class Path {
       const leave = await this.#admit(product, request, watch);
       try {
         const subject = subjectOn(product, request.subject);
-        return await this.#open({ product, grant, statement, request: { ...request, subject }, watch, leave });
+        const clockMicros = request.replay?.clockMicros ?? Date.now() * 1_000;
+        return await this.#open({
+          product,
+          grant,
+          statement,
+          request: { ...request, subject },
+          clockMicros,
+          watch,
+          leave,
+        });
       } catch (error) {
         leave();
         throw error;
@@ -156,7 +176,7 @@ export class Path {
 
   /** Gives the session to a worker. */
   async #start(session: Session): Promise<RunningSession> {
-    const { product, grant, statement, request, watch } = session;
+    const { product, grant, statement, request, clockMicros, watch } = session;
     try {
       const known = await this.#ready(session);
       const started = await this.#engine.open(describe(product, grant), {
@@ -164,7 +184,7 @@ export class Path {
         tenant: request.subject.tenant,
         purpose: grant.purpose,
         claims: claimsOf(product, { ...request.subject, claims: { ...request.subject.claims, ...known } }),
-        clockMicros: Date.now() * 1_000,
+        clockMicros,
         limits: limitsOf(product, watch),
         statement: { sql: statement.sql, parameters: statement.parameters },
         format: request.format,
@@ -296,7 +316,8 @@ export class Path {
     ]);
   }
 
-  async #recordRefusal({ id, product, subject, purpose }: Request, refused: Refused): Promise<void> {
+  async #recordRefusal(request: Request, refused: Refused): Promise<void> {
+    const { id, product, subject, purpose } = request;
     const fingerprint = this.#products.get(product)?.fingerprint ?? null;
     const { code, message, decisions } = refused;
     await this.#evidence.append({
@@ -309,6 +330,7 @@ export class Path {
       code,
       message,
       decisions: decisions as unknown as Json,
+      ...replayOf(request),
     });
   }
 }

@@ -22,6 +22,7 @@ export interface Opening {
   readonly grant: Grant & { readonly digest: string };
   readonly statement: Statement;
   readonly request: Request;
+  readonly clockMicros: number;
   readonly watch: Watch;
   readonly leave: () => void;
 }
@@ -81,7 +82,7 @@ export function limitsOf({ boundary: { limits } }: Product, watch: Watch) {
   return { ...rest, deadlineMs: Math.max(1, timeoutMs - watch.elapsedMs()) };
 }
 
-export function intentOf(id: string, { product, grant, statement, request }: Opening) {
+export function intentOf(id: string, { product, grant, statement, request, clockMicros }: Opening) {
   const { boundary, fingerprint } = product;
   const { kind, name, sql, parameters } = statement;
   const digest = `sha256:${createHash('sha256').update(sql).digest('hex')}`;
@@ -108,7 +109,16 @@ export function intentOf(id: string, { product, grant, statement, request }: Ope
     limits: boundary.limits as unknown as Json,
     credentials: credentialsOf(product, grant),
     traceparent: request.traceparent,
+    clockMicros,
+    ...replayOf(request),
   } as const;
+}
+
+/** That a session repeats another, and for whom, as records say it. */
+export function replayOf({ replay }: Request): { readonly replay?: { readonly of: string; readonly by: Json } } {
+  if (replay === undefined) return {};
+  const { tenant, principal, kind, authentication } = replay.by;
+  return { replay: { of: replay.of, by: { tenant, principal, kind, authentication: { ...authentication } } } };
 }
 
 function credentialsOf({ boundary }: Product, grant: Grant): Json {

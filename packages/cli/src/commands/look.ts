@@ -3,6 +3,7 @@ import { Command } from '@commander-js/extra-typings';
 import { describeProduct, listProducts, listSessions, showSession } from '../api.ts';
 import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
 import { CliError, exitCodes } from '../failure.ts';
+import { sessionInLog } from '../log-folder.ts';
 import { productPage } from '../page/product.ts';
 import { sessionPage } from '../page/session.ts';
 import { table } from '../table.ts';
@@ -50,16 +51,24 @@ export function productsCommand(terminal: Terminal) {
 
 /** `ambit session`: what sessions could see and did. */
 export function sessionCommand(terminal: Terminal) {
-  const show = new Command('show')
-    .description('tell everything that a session could see and did')
+  const explain = new Command('explain')
+    .alias('show')
+    .description('tell on one page everything that a session could see and did')
     .argument('[session]', 'id of the session')
     .option('--last', 'your last session')
+    .option('--log <folder>', 'read it from a copy of the log, whole and without a server')
     .addOption(jsonOption())
     .addOption(serverOption())
     .addOption(asOption())
     .action(async (session, options) => {
       if ((session === undefined) === (options.last === undefined)) {
         throw new CliError(exitCodes.usage, 'which session: an id, or --last', '`ambit session list` shows yours');
+      }
+      if (options.log !== undefined) {
+        if (session === undefined)
+          throw new CliError(exitCodes.usage, '--last is a question to a server', 'give an id');
+        const found = await sessionInLog(options.log, session);
+        return await writeOut(terminal, options.json ? `${JSON.stringify(found, null, 2)}\n` : sessionPage(found));
       }
       const connection = connectionOf(terminal, options);
       try {
@@ -101,5 +110,5 @@ export function sessionCommand(terminal: Terminal) {
         await connection.agent.destroy();
       }
     });
-  return new Command('session').description('look at sessions').addCommand(show).addCommand(list);
+  return new Command('session').description('look at sessions').addCommand(explain).addCommand(list);
 }

@@ -67,7 +67,8 @@ function rowsText(filters: readonly Governor[], boundary: Boundary): string {
 /** A filter or mask as it stood: what it does, as far as this reader may know, or who lifted it. */
 function governorText({ id, exemptedBy }: Governor, verb: string, sql: string | undefined): string {
   if (exemptedBy.length > 0) return `exempt from ${id}, by ${exemptedBy.join(', ')}`;
-  return sql === undefined ? `${verb} ${id}` : `${verb} ${id}: ${oneLine(sql)}`;
+  // To its own subject a filter says what it is for, if anything.
+  return sql === undefined || sql === '' ? `${verb} ${id}` : `${verb} ${id}: ${oneLine(sql)}`;
 }
 
 /** Settings that do not have DataFusion's own value, with who set them. */

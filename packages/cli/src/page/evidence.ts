@@ -33,6 +33,10 @@ export interface Intent {
   readonly limits: Readonly<Record<string, unknown>>;
   /** Reference of the credential by store; null where the store needs none. */
   readonly credentials: Readonly<Record<string, string | null>>;
+  /** Microseconds since 1970 UTC; absent in records of before it was kept. */
+  readonly clockMicros?: number;
+  /** There where the session repeats another for somebody. */
+  readonly replay?: { readonly of: string; readonly by: Pick<Subject, 'tenant' | 'principal'> };
 }
 
 export interface Outcome {
@@ -55,6 +59,9 @@ export interface EngineReport {
   readonly accesses?: readonly Access[];
   readonly memoryPeakBytes?: number;
   readonly spillBytes?: number;
+  readonly lineage?: Lineage;
+  /** For those who may read the whole evidence. */
+  readonly operators?: readonly Operator[];
   readonly residue?: Residue;
 }
 
@@ -72,6 +79,8 @@ export interface Access {
   /** What follows is for those who may read the whole evidence. */
   readonly requests?: number;
   readonly bytes?: number;
+  /** `[start, end)`, merged and sorted. */
+  readonly ranges?: readonly (readonly [number, number])[];
   readonly size?: number | null;
   readonly failures?: number;
 }
@@ -80,4 +89,28 @@ export interface Residue {
   readonly memoryBytes: number;
   readonly spillBytes: number;
   readonly tasks: number;
+}
+
+/** From which columns the result comes. */
+export interface Lineage {
+  readonly columns: readonly { readonly name: string; readonly inputs: readonly LineageInput[] }[];
+  /** Columns that decide which rows there are. */
+  readonly dataset: readonly LineageInput[];
+  readonly widened: boolean;
+}
+
+export interface LineageInput {
+  readonly table: string;
+  readonly column: string;
+  readonly masked: boolean;
+  readonly how: readonly string[];
+}
+
+/** An operator of the plan, depth first. */
+export interface Operator {
+  readonly operator: string;
+  readonly depth: number;
+  /** Table whose barrier it runs inside. */
+  readonly inside: string | null;
+  readonly metrics: Readonly<Record<string, number>>;
 }

@@ -2,8 +2,11 @@ import type { Subject } from '@ambit/policy';
 
 import { bytesText, counted, microsText, printable } from '../display.ts';
 import { couldSee, policies, settings } from './boundary.ts';
-import type { Access, EngineReport, Intent, Outcome, SessionEvidence } from './evidence.ts';
+import type { EngineReport, Intent, Outcome, SessionEvidence } from './evidence.ts';
 import { block, facts, listed, section } from './layout.ts';
+import { lineageLines } from './lineage.ts';
+import { planLines } from './plan.ts';
+import { didRead } from './reads.ts';
 
 /** A session as a page that a person understands: everything that it could see and did. */
 export function sessionPage(evidence: SessionEvidence): string {
@@ -15,11 +18,13 @@ export function sessionPage(evidence: SessionEvidence): string {
     ...who(evidence),
     ...asked(intent),
     ...couldSee(boundary, grant),
-    ...didRead(report),
+    ...didRead(evidence),
+    ...lineageLines(report?.lineage),
     ...functions(evidence),
     ...settings(boundary),
     ...credentials(intent, report),
     ...policies(grant),
+    ...planLines(report?.operators),
     ...ended(outcome),
     ...leftBehind(report),
     ...(evidence.whole ? [] : ['', "This is what its own subject may know; the product's owner reads more."]),
@@ -39,6 +44,14 @@ function who({ intent, outcome, boundary }: SessionEvidence): readonly string[] 
         : printable(`${subject.onBehalfOf.principal} of ${subject.onBehalfOf.tenant}`),
     ],
     ['why', printable(described === undefined || described === '' ? purpose : `${purpose}: ${described}`)],
+    [
+      'replay',
+      intent.replay === undefined
+        ? null
+        : printable(
+            `of ${intent.replay.of}, for ${intent.replay.by.principal} of ${intent.replay.by.tenant}: its rows left to nobody`,
+          ),
+    ],
     ['when', outcome === null ? intent.at : `${intent.at} to ${outcome.at}`],
     [
       'boundary',
@@ -70,35 +83,6 @@ function asked({ statement, format }: Intent): readonly string[] {
     ...(parameters.length === 0 ? [] : [printable(`with ${parameters.join(', ')}`)]),
     `as ${format}`,
   ]);
-}
-
-function didRead(report: EngineReport | null): readonly string[] {
-  const tables = Object.entries(report?.tables ?? {}).map(([name, use]) => {
-    const masked = Object.keys(use.masks).filter((column) => use.columns.includes(column));
-    const parts = [
-      `columns ${listed(use.columns, 200)}`,
-      ...(masked.length === 0 ? [] : [`masked ${masked.join(', ')}`]),
-      ...(use.filters.length === 0 ? [] : [`rows narrowed by ${use.filters.join(', ')}`]),
-    ];
-    return [printable(name), printable(parts.join('; '))] as const;
-  });
-  const views = report?.views ?? [];
-  const objects = (report?.accesses ?? []).map(
-    (access) => [`store ${printable(access.store)}`, accessText(access)] as const,
-  );
-  const lines = facts([...tables, ...views.map((view) => ['view', printable(view)] as const), ...objects]);
-  return section('Did read', lines.length === 0 ? ['nothing'] : lines);
-}
-
-function accessText({ object, requests, bytes, size, version, failures }: Access): string {
-  const parts = [
-    // How much was read tells of rows that the subject does not see: the owner's page alone has it.
-    ...(requests === undefined ? [] : [counted(requests, 'request')]),
-    ...(bytes === undefined ? [] : [`${bytesText(bytes)}${typeof size === 'number' ? ` of ${bytesText(size)}` : ''}`]),
-    ...(version === null || version === undefined ? [] : [`version ${version}`]),
-    ...(failures === undefined || failures === 0 ? [] : [counted(failures, 'failure')]),
-  ];
-  return printable(`${object}: ${parts.join(', ')}`);
 }
 
 function functions({ outcome, grant }: SessionEvidence): readonly string[] {

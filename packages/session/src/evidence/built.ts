@@ -5,7 +5,7 @@ import { BUILT, type PartFiles, placeOf, UNFINISHED, writeWhole } from './parts.
 import { documentTables, type RecordTable, recordTables } from './rows.ts';
 
 /** Changes when the rows that records give do: what was built before is built again. */
-const FORMAT = 'ambit/evidence-tables/v1';
+const FORMAT = 'ambit/evidence-tables/v2';
 
 interface Mark {
   readonly format: string;

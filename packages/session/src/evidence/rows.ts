@@ -101,6 +101,8 @@ function sessionRow({ intent, outcome }: SessionEvidence, subject: Subject, repo
     statement: statement.sql,
     parameters: JSON.stringify(statement.parameters),
     format: intent.format,
+    replay_of: intent.replay?.of,
+    replayed_by: replayedBy(intent.replay?.by),
     status: outcome?.status,
     error_code: outcome?.error?.code,
     error_message: outcome?.error?.message,
@@ -115,6 +117,12 @@ function sessionRow({ intent, outcome }: SessionEvidence, subject: Subject, repo
     spill_bytes: report.spillBytes,
     bytes_read: (report.accesses ?? []).reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+function replayedBy(by: Json | undefined): string | null {
+  if (by === undefined) return null;
+  const { tenant, principal } = by as { readonly tenant: string; readonly principal: string };
+  return `${tenant}/${principal}`;
 }
 
 /** What the statement used, a row for each thing. */

@@ -1,0 +1,62 @@
+import { readdir } from 'node:fs/promises';
+import type { EvidenceRecord, Json, RecordEnvelope, SessionIntent, SessionOutcome } from '@ambit/evidence';
+
+import { CliError, exitCodes } from './failure.ts';
+import type { SessionEvidence } from './page/evidence.ts';
+
+/** Every record of a log's folder, or of a copy of one, in order. Reads only. */
+export async function* recordsOf(folder: string): AsyncGenerator<EvidenceRecord, void, undefined> {
+  const { readableSegments, readRecords } = await import('@ambit/evidence');
+  await readdir(folder).catch((cause: unknown) => {
+    throw new CliError(exitCodes.usage, `cannot read the log \`${folder}\``, (cause as Error).message, { cause });
+  });
+  const segments = await readableSegments(folder);
+  if (segments.length === 0)
+    throw new CliError(
+      exitCodes.usage,
+      `there is no evidence log in \`${folder}\``,
+      'a log has files NNNNNNNN.segment',
+    );
+  for (const segment of segments) {
+    try {
+      for await (const { record } of readRecords(folder, segment, segment.start, Number.MAX_SAFE_INTEGER)) yield record;
+    } catch (cause) {
+      const hint = `\`ambit verify ${folder}\` tells more`;
+      throw new CliError(exitCodes.failed, `the log is damaged: ${(cause as Error).message}`, hint, { cause });
+    }
+  }
+}
+
+/** A session as its log tells it, whole: whoever has the log may read it. */
+export async function sessionInLog(folder: string, session: string): Promise<SessionEvidence> {
+  const documents = new Map<string, Json>();
+  let intent: (RecordEnvelope & SessionIntent) | null = null;
+  let outcome: (RecordEnvelope & SessionOutcome) | null = null;
+  for await (const record of recordsOf(folder)) {
+    keepDocument(documents, record);
+    if (record.type === 'session.intent' && record.session === session) intent = record;
+    if (record.type === 'session.outcome' && record.session === session) outcome = record;
+    if (outcome !== null) break;
+  }
+  if (intent === null)
+    throw new CliError(
+      exitCodes.failed,
+      `there is no session \`${session}\` in the log`,
+      'is it another log, or was it pruned',
+    );
+  const grant = documents.get(intent.grant);
+  const boundary = documents.get(intent.fingerprint);
+  if (grant === undefined || boundary === undefined)
+    throw new CliError(
+      exitCodes.failed,
+      'the log does not hold the grant or the boundary of the session',
+      'they were pruned',
+    );
+  return { session, intent, outcome, grant, boundary, whole: true } as unknown as SessionEvidence;
+}
+
+/** Keeps boundaries and grants by fingerprint and digest. */
+export function keepDocument(documents: Map<string, Json>, record: EvidenceRecord): void {
+  if (record.type === 'boundary.loaded') documents.set(record.fingerprint, record.boundary);
+  if (record.type === 'grant.issued') documents.set(record.digest, record.grant);
+}
