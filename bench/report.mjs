@@ -3,7 +3,7 @@
 const width = 58;
 
 /** @param {any} results */
-export function report({ assembly, latency, stream, soak, governing }) {
+export function report({ assembly, latency, stream, soak, evidence, governing }) {
   return [
     head('assembling a session, p50 / p99 µs', 'Ambit', 'new Python context'),
     ...assembly.map((/** @type {any} */ { tables, ambit, python }) =>
@@ -21,6 +21,7 @@ export function report({ assembly, latency, stream, soak, governing }) {
       Math.round(stream.rawMegabytesPerSecond),
     ),
     ...soaked(soak),
+    ...recorded(evidence),
     ...governed(`TPC-H at scale ${governing.scale}`, governing.tpch),
     ...governed('questions about three million flights', governing.flights),
   ].join('\n');
@@ -45,6 +46,18 @@ function soaked(/** @type {any} */ { requests, clients, perSecond, wrong, before
     row('  answers that were not as they must be', '', wrong),
     row('  sessions without an outcome', '', evidence.withoutOutcome),
     row('  sessions that left memory, spill or tasks', '', evidence.withResidue),
+  ];
+}
+
+function recorded(/** @type {any} */ { syncMicros, sessions, appends, verify }) {
+  return [
+    head('sessions a second', 'evidence durable', 'none written', 'share'),
+    ...sessions.rates.map((/** @type {any} */ { clients, durable, off, share }) =>
+      row(`  ${clients} clients`, durable, off, share.toFixed(2)),
+    ),
+    row('  bytes of the log a session', sessions.bytesEach),
+    row(`  appends a second, ${appends.callers} callers (a sync takes ${syncMicros} µs)`, appends.perSecond),
+    row(`  seconds to verify ${verify.records} records`, verify.seconds.toFixed(1)),
   ];
 }
 

@@ -5,7 +5,8 @@
 //   BENCH_SOAK       requests of the soak                      default 10000
 //   BENCH_SCALE      scale of TPC-H                            default 1
 //   BENCH_ROUNDS     rounds of each query in four ways         default 11
-//   BENCH_ONLY       one measure: assembly, latency, stream, soak or governing; the others keep their results
+//   BENCH_RECORDS    records of the evidence that are appended and verified  default 1000000
+//   BENCH_ONLY       one measure: assembly, latency, stream, soak, evidence or governing; the others keep their results
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -18,6 +19,7 @@ const requests = Number(process.env.BENCH_REQUESTS ?? 500);
 const soaked = Number(process.env.BENCH_SOAK ?? 10_000);
 const scale = Number(process.env.BENCH_SCALE ?? 1);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 11);
+const records = Number(process.env.BENCH_RECORDS ?? 1_000_000);
 const only = process.env.BENCH_ONLY;
 const file = join(root, 'bench/results.json');
 
@@ -28,6 +30,7 @@ await runTool(async () => {
   const { latency } = await import('./measure/latency.mjs');
   const { stream } = await import('./measure/stream.mjs');
   const { soak } = await import('./measure/soak.mjs');
+  const { evidence } = await import('./measure/evidence.mjs');
   const { governing } = await import('./measure/governing.mjs');
   const { prepareRaw } = await import('./peers/raw.mjs');
   const { preparePython } = await import('./peers/python.mjs');
@@ -38,6 +41,7 @@ await runTool(async () => {
     latency: () => latency(requests, raw),
     stream: () => stream(raw),
     soak: () => soak(soaked),
+    evidence: () => evidence(records),
     governing: () => governing(scale, rounds, raw),
   };
   const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};

@@ -33,6 +33,8 @@ export interface Server<Name extends string = string> {
   said(): string;
   /** The pids of its workers. */
   workers(): readonly number[];
+  /** Tells it to stop, and waits until it has. Its files stay. */
+  stop(): Promise<void>;
   /** Ends it without a word, and starts it again on the same files. */
   restart(): Promise<Server<Name>>;
   close(): Promise<void>;
@@ -116,6 +118,10 @@ async function serve<Name extends string>(
     token,
     said: () => said.join('\n'),
     workers: () => childrenOf(child.pid ?? 0),
+    stop: async () => {
+      child.kill('SIGTERM');
+      await gone;
+    },
     restart: async () => {
       child.kill('SIGKILL');
       await gone;

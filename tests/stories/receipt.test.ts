@@ -29,10 +29,14 @@ const environment = `stores: { lake: { root: ${join(root, 'node_modules/vega-dat
 const log = (): string => join(server.folder, '.ambit/evidence');
 
 /** Runs the command line, without a server or a credential of its own unless they are given. */
-function ambit(words: readonly string[], env: Record<string, string> = {}): Promise<{ code: number; text: string }> {
+function ambit(
+  words: readonly string[],
+  env: Record<string, string> = {},
+  where: { readonly cwd?: string } = {},
+): Promise<{ code: number; text: string }> {
   const command = [join(root, 'packages/cli/bin/ambit.js'), ...words];
   return new Promise((done) => {
-    execFile(process.execPath, command, { env: { PATH: process.env['PATH'], ...env } }, (error, out, err) =>
+    execFile(process.execPath, command, { ...where, env: { PATH: process.env['PATH'], ...env } }, (error, out, err) =>
       done({ code: error === null ? 0 : Number(error.code), text: out + err }),
     );
   });
@@ -107,4 +111,28 @@ test('a copy that was changed is told apart, by name and exit status', async () 
   const machine = await ambit(['verify', copy, '--json']);
   expect(machine.text).toContain('"kind": "changed"');
   expect((await ambit(['verify', join(kept, 'nothing')])).code).toBe(1);
+});
+
+test('a key is rotated and old segments are removed while no server runs, and the log still verifies', async () => {
+  const key = / signed by (\S+)/.exec(server.said())?.[1] ?? '';
+  for (let start = 0; start < 3; start += 1) {
+    await ask('ada');
+    server = await server.restart();
+  }
+  const mine = ['--environment', join(server.folder, 'environment.yaml')];
+  const here = { cwd: server.folder };
+  const running = await ambit(['evidence', 'rotate-key', ...mine], {}, here);
+  expect(running).toMatchObject({ code: 1, text: expect.stringContaining('one server writes one log') });
+  await server.stop();
+  const rotated = await ambit(['evidence', 'rotate-key', ...mine], {}, here);
+  expect(rotated.code, rotated.text).toBe(0);
+  const pruned = await ambit(['evidence', 'prune', '--before', '2100-01-01', ...mine], {}, here);
+  expect(pruned.text).toMatch(/^[1-9][0-9]* records removed$/m);
+  expect((await ambit(['evidence', 'prune', '--before', 'soon', ...mine], {}, here)).code).toBe(2);
+  server = await server.restart();
+  const copy = await copied();
+  const found = await ambit(['verify', copy, '--key', key]);
+  expect(found.code, found.text).toBe(0);
+  expect(found.text).toContain('removed');
+  expect(found.text).toContain(rotated.text.trim());
 });

@@ -43,6 +43,13 @@ impl GovernedTable {
         source_as_provider(source).is_ok_and(|provider| provider.is::<Self>() || provider.is::<CteWorkTable>())
     }
 
+    /// The governed table that a scan reads, if it is one: its name, and what is compiled of it.
+    pub(crate) fn of(source: &Arc<dyn TableSource>) -> Option<(Arc<str>, Arc<CompiledTable>)> {
+        let provider = source_as_provider(source).ok()?;
+        let table = provider.downcast_ref::<Self>()?;
+        Some((Arc::clone(&table.name), Arc::clone(&table.compiled)))
+    }
+
     async fn plan_inside(
         &self,
         state: &SessionState,

@@ -27,6 +27,7 @@ mod governed;
 mod injected;
 mod json_values;
 mod leakproof;
+mod lineage;
 mod memory;
 mod names;
 mod once;

@@ -24,6 +24,7 @@ use crate::gate::plan::{Allowed, Contents, Stage, verify};
 use crate::gate::statement::{Admitted, Bounds, admit};
 use crate::governed::SessionTables;
 use crate::leakproof::withheld::withheld;
+use crate::lineage::lineage;
 use crate::names::Names;
 use crate::report::Room;
 use crate::scope::Scope;
@@ -143,8 +144,11 @@ impl Run {
                 *text = room.fit(std::mem::take(text));
             }
         }
+        let columns = columns(schema);
+        let lineage = lineage(bound, &columns)?;
         Ok(Planned {
-            columns: columns(schema),
+            columns,
+            lineage,
             tables,
             views,
             functions: contents.functions.into_iter().collect(),

@@ -10,6 +10,7 @@ mod io;
 mod leakproof;
 mod leaks;
 mod limits;
+mod lineage;
 
 mod settings;
 mod stores;

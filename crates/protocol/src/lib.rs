@@ -18,6 +18,7 @@
 mod catalog;
 mod check;
 mod frame;
+mod lineage;
 mod outcome;
 mod session;
 mod template;
@@ -28,6 +29,7 @@ pub use catalog::{
 };
 pub use check::{CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead};
 pub use frame::{FRAME_HEADER_BYTES, FrameKind, ProtocolError};
+pub use lineage::{ColumnLineage, Lineage, LineageHow, LineageInput};
 pub use outcome::{
     EngineError, EngineErrorCode, OperatorMetrics, Outcome, OutcomeStatus, Planned, Position, Residue, ResultColumn,
     SourceAccess, TableUse, Timings,

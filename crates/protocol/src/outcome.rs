@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Lineage;
+
 /// What was planned and verified, before the first row.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Planned {
     /// Columns of the result.
     pub columns: Vec<ResultColumn>,
+    /// Where they come from.
+    pub lineage: Lineage,
     /// Governed tables that the plan reads, by name.
     pub tables: BTreeMap<String, TableUse>,
     /// Views that were expanded, sorted.

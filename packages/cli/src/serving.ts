@@ -1,17 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
+import { type Environment, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
-import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import type { EvidenceLog } from '@ambit/evidence';
 import type { Exports } from '@ambit/export';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   backedEvidence,
   type BoundEnvironment,
-  ContractsInvalid,
   evidenceContract,
   findContracts,
-  loadEnvironment,
   loadEvidenceProduct,
   loadProducts,
   openEvidenceTables,
@@ -21,11 +19,11 @@ import {
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
+import { environmentOf, explain } from './environment.ts';
+import { evidenceFolder, openEvidence, stateOf, version } from './evidence-log.ts';
 import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
-
-const version = '0.1.0';
 
 interface Options {
   readonly environment?: string | undefined;
@@ -41,7 +39,7 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
   const environment = await environmentOf(options.environment);
   // Where somebody serves what Ambit comes with, it is there already.
   const files = (await contractsOf(terminal, paths)).filter((file) => resolve(file) !== evidenceContract);
-  const log = stateOf(terminal, environment, environment.value.evidence, 'evidence');
+  const log = evidenceFolder(terminal, environment);
   const [products, evidence] = await checked(async (checker) => {
     const declared = await loadProducts(files, environment, checker);
     return [declared, await loadEvidenceProduct(environment, checker, log)] as const;
@@ -85,15 +83,9 @@ interface Serving {
   readonly stopped: Promise<void>;
 }
 
-/** The file or folder that the environment names, or the usual one among the state of this folder. */
-function stateOf(terminal: Terminal, { folder }: BoundEnvironment, path: string | undefined, usual: string): string {
-  return path === undefined ? resolve(stateFolder(terminal), usual) : resolve(folder, path);
-}
-
 async function serve(terminal: Terminal, serving: Serving): Promise<void> {
   const { products, evidence, log: folder } = serving;
-  const key = stateOf(terminal, serving.environment, serving.environment.value.evidenceKey, 'evidence.key');
-  const log = await openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+  const log = await openEvidence(terminal, serving.environment);
   say(terminal, `evidence in ${folder}, signed by ${log.key}`);
   try {
     const tables = await openEvidenceTables({
@@ -137,23 +129,6 @@ async function serveExporting(
   } finally {
     await exported?.close();
   }
-}
-
-/** Why there is no log to write. Without one nothing is served. */
-function explainLog(error: unknown, folder: string): never {
-  if (error instanceof EvidenceLocked) {
-    const hint = 'one server writes one log; stop the other, or give this one a log of its own';
-    throw new CliError(exitCodes.failed, error.message, hint);
-  }
-  if (error instanceof EvidenceDamaged) {
-    const hint = `\`ambit verify ${folder}\` tells more; keep the folder as it is for whoever investigates, and give the server another`;
-    throw new CliError(exitCodes.failed, `the evidence log is damaged: ${error.message}`, hint);
-  }
-  if (error instanceof EvidenceKeyUnknown) {
-    const hint = 'put the key back, or keep this log as it is and give the server another folder';
-    throw new CliError(exitCodes.failed, error.message, hint);
-  }
-  throw error as Error;
 }
 
 async function serveUntilStopped(
@@ -224,15 +199,6 @@ function listenOf(
   return { host: host || declared.host, port: Number(port) };
 }
 
-async function environmentOf(file: string | undefined): Promise<BoundEnvironment> {
-  return loadEnvironment(file ?? null).catch((error: unknown) => {
-    if (error instanceof ContractsInvalid) return explain(error);
-    throw new CliError(exitCodes.usage, `cannot read the environment \`${file}\``, (error as Error).message, {
-      cause: error,
-    });
-  });
-}
-
 async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
   const files = await findContracts(paths.length === 0 ? ['.'] : paths).catch((cause: unknown) => {
     throw new CliError(exitCodes.usage, (cause as Error).message, 'name a contract, or a folder that holds some', {
@@ -269,13 +235,6 @@ function startChecker(): Promise<Engine> {
     roots: [],
     log: () => {},
   });
-}
-
-function explain(error: unknown): never {
-  if (!(error instanceof ContractsInvalid)) throw error as Error;
-  const count = error.problems.length;
-  const said = error.problems.map(formatProblem).join('\n');
-  throw new CliError(exitCodes.failed, `${count} ${count === 1 ? 'problem' : 'problems'}\n${said}`);
 }
 
 /** The workers. They may read the roots of these products' stores, and nothing else. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Json } from './record.ts';
 
 /**
@@ -13,9 +13,21 @@ export function canonical(value: Json): string {
   }
   if (typeof value === 'string') return text(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  const object = value as { readonly [key: string]: Json };
-  const keys = Object.keys(object).sort();
-  return `{${keys.map((key) => `${text(key)}:${canonical(object[key] as Json)}`).join(',')}}`;
+  return objectOf(membersOf(value as { readonly [key: string]: Json }));
+}
+
+/** A member of an object: its name, and both as they are written. */
+export type Member = readonly [name: string, written: string];
+
+/** Members of an object, each canonical. */
+export function membersOf(object: { readonly [name: string]: Json }): readonly Member[] {
+  return Object.entries(object).map(([name, value]) => [name, `${text(name)}:${canonical(value)}`]);
+}
+
+/** The object of these members, canonical. */
+export function objectOf(members: readonly Member[]): string {
+  const sorted = members.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${sorted.map(([, written]) => written).join(',')}}`;
 }
 
 /** Whether a text is the canonical form of the value that it was parsed to. */
@@ -49,5 +61,5 @@ function text(value: string): string {
 
 /** Lower-case hex SHA-256. */
 export function sha256(bytes: string | Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }

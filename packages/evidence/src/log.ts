@@ -23,6 +23,7 @@ import type {
   SessionOutcome,
 } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
+import { prune } from './retention.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
 import { Writer } from './writer.ts';
 
@@ -50,9 +51,9 @@ export interface EvidenceLog {
   readonly key: string;
   /** Resolves when the record is durable. Rejects with `EvidenceUnavailable`. */
   append(body: RecordBody): Promise<EvidenceRecord>;
-  /** Writes a boundary once a boot, before the first intent that names it. */
+  /** Writes a boundary once a segment, before the first intent that names it. */
   ensureBoundary(boundary: Omit<BoundaryLoaded, 'type'>): Promise<void>;
-  /** Writes a grant once a boot, before the first intent that names it. */
+  /** Writes a grant once a segment, before the first intent that names it. */
   ensureGrant(digest: string, grant: Json): Promise<void>;
   /** Null: it can be written. */
   failure(): string | null;
@@ -65,6 +66,11 @@ export interface EvidenceLog {
   receipt(session: string): Promise<Receipt | null>;
   /** What proves that the log as it is now begins with the one that had `size` records; null if it never had so many. */
   consistency(size: number): Promise<ConsistencyProof | null>;
+  /**
+   * Removes the segments all of whose records are older, but for the last such, and returns how many records went. Their tree
+   * stays, and a record says that they were there.
+   */
+  prune(before: Date): Promise<number>;
   /** Lets a new key sign from here on, and returns its verifier key. The old one is not kept. */
   rotateKey(): Promise<string>;
   close(): Promise<void>;
@@ -139,6 +145,7 @@ async function openLocked(
     checkpoint: () => publisher.head().note,
     receipt: (session) => receiptOf(writer, catalog, publisher, session),
     consistency: (size) => grownSince(publisher, size),
+    prune: (before) => prune(writer, files, folder, before),
     rotateKey: async () => {
       publisher.next = await makeNext(key, publisher.signer);
       await writer.append(rotation(log, publisher.signer, publisher.next));
@@ -168,10 +175,15 @@ function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornB
   return { type: 'log.opened', log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
 }
 
-/** Writes a document once, however often it is asked for. */
+/** Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. */
 function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<void> {
   const documents = new Map<string, Promise<unknown>>();
+  let segment = writer.segments.at(-1);
   return async (key, body) => {
+    if (segment !== writer.segments.at(-1)) {
+      segment = writer.segments.at(-1);
+      documents.clear();
+    }
     const known = documents.get(key);
     const writing = known ?? writer.append(body);
     documents.set(key, writing);

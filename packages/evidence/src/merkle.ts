@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 // The Merkle tree of RFC 6962: hashes, proofs, and the checks of proofs as RFC 9162 writes them.
 
@@ -9,16 +9,17 @@ export const HASH_BYTES = 32;
 export type NodeHash = (level: number, index: number) => Promise<Buffer>;
 
 /** Root of a tree without leaves. */
-export const EMPTY_ROOT: Buffer = createHash('sha256').digest();
+export const EMPTY_ROOT: Buffer = hash('sha256', '', 'buffer');
 
 /** Hash of a leaf. */
 export function leafHash(entry: string | Uint8Array): Buffer {
-  return createHash('sha256').update(LEAF).update(entry).digest();
+  const bytes = typeof entry === 'string' ? Buffer.from(entry) : entry;
+  return hash('sha256', Buffer.concat([LEAF, bytes]), 'buffer');
 }
 
 /** Hash of two subtrees. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash('sha256').update(NODE).update(left).update(right).digest();
+  return hash('sha256', Buffer.concat([NODE, left, right]), 'buffer');
 }
 
 const LEAF = Buffer.of(0);
@@ -121,16 +122,16 @@ function splitOf(count: number): number {
 /** The root that a leaf and its proof make; null if the proof has another length than its place asks for. RFC 9162, 2.1.3.2. */
 export function rootFromInclusion(leaf: Buffer, index: number, size: number, proof: readonly Buffer[]): Buffer | null {
   if (!within(index, size)) return null;
-  let [fn, sn, hash] = [index, size - 1, leaf];
+  let [fn, sn, node] = [index, size - 1, leaf];
   for (const step of proof) {
     if (sn === 0) return null;
     if (fn % 2 === 1 || fn === sn) {
-      hash = nodeHash(step, hash);
+      node = nodeHash(step, node);
       while (fn % 2 === 0 && fn !== 0) [fn, sn] = [half(fn), half(sn)];
-    } else hash = nodeHash(hash, step);
+    } else node = nodeHash(node, step);
     [fn, sn] = [half(fn), half(sn)];
   }
-  return sn === 0 ? hash : null;
+  return sn === 0 ? node : null;
 }
 
 /** Whether a proof shows the tree with `newRoot` to begin with that of `oldRoot`. RFC 9162, 2.1.4.2. */

@@ -1,4 +1,4 @@
-import { canonical, isCanonical, sha256 } from './canonical.ts';
+import { canonical, isCanonical, type Member, objectOf, sha256 } from './canonical.ts';
 import type { EvidenceRecord, Json } from './record.ts';
 
 /** Version of the format. */
@@ -46,8 +46,8 @@ export function segmentsOf(names: readonly string[]): readonly number[] {
 }
 
 /** A line: the digest of the canonical JSON, a space, the canonical JSON. The digest is what the Merkle leaf names. */
-export function encodeRecord(record: EvidenceRecord): { readonly line: Buffer; readonly digest: string } {
-  const json = canonical(record as unknown as Json);
+export function encodeRecord(members: readonly Member[]): { readonly line: Buffer; readonly digest: string } {
+  const json = objectOf(members);
   const digest = sha256(json);
   return { line: Buffer.from(`${digest} ${json}\n`), digest };
 }

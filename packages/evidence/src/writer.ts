@@ -1,20 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { type Catalog, emptyIndex, indexRecord, type SegmentIndex } from './catalog.ts';
-import { canonical } from './canonical.ts';
+import { type Member, membersOf } from './canonical.ts';
 import { entryOf } from './entry.ts';
 import { EvidenceContradiction, EvidenceUnavailable } from './errors.ts';
 import type { Files, LogFile } from './files.ts';
 import { limits } from './limits.ts';
 import { verifierKey } from './note.ts';
 import type { Publisher } from './publisher.ts';
-import type { EvidenceRecord, Json, RecordBody } from './record.ts';
+import type { EvidenceRecord, Json, RecordBody, RecordEnvelope } from './record.ts';
 import { followSession, type Recovered } from './recovery.ts';
 import { encodeHeader, encodeRecord, FORMAT, type Located, segmentName } from './segment.ts';
 import type { Tiles } from './tiles.ts';
 
-interface Waiting {
+/** What is to be recorded, and its members as they will be written: they are made once. */
+interface Prepared {
   readonly body: RecordBody;
+  readonly members: readonly Member[];
+}
+
+interface Waiting extends Prepared {
   readonly done: (record: EvidenceRecord) => void;
   readonly failed: (error: Error) => void;
 }
@@ -47,7 +52,7 @@ export class Writer {
   #closed = false;
   #reserve = false;
   /** Outcomes of sessions that ended while nothing could be written. */
-  #held: RecordBody[] = [];
+  #held: Prepared[] = [];
   /** Sessions whose outcome waits to be written. */
   readonly #ending = new Set<string>();
   readonly #files: Files;
@@ -97,6 +102,14 @@ export class Writer {
     await this.#running;
   }
 
+  /** Forgets the segments up to this one: they are about to be removed. */
+  forget(segment: number): void {
+    this.segments.splice(
+      0,
+      this.segments.findIndex((number) => number > segment),
+    );
+  }
+
   get current(): { readonly number: number; readonly index: SegmentIndex } | null {
     return this.#segment;
   }
@@ -104,14 +117,14 @@ export class Writer {
   /** Resolves when the record is durable. */
   append(given: RecordBody): Promise<EvidenceRecord> {
     if (this.#closed) return Promise.reject(new EvidenceUnavailable('the log is closed'));
-    let body = given;
+    let prepared: Prepared;
     try {
       // Here, not in the batch: what cannot be recorded is its caller's fault, and must not fail its neighbours.
-      const { length } = canonical(given as unknown as Json);
-      if (length > limits.recordBytesMax) body = shorter(given, length);
+      prepared = fitting(given);
     } catch (error) {
       return Promise.reject(error);
     }
+    const { body } = prepared;
     const mayWait = body.type === 'session.outcome';
     const contradiction = this.#contradicts(body);
     if (contradiction !== null) return Promise.reject(new EvidenceContradiction(contradiction));
@@ -123,7 +136,7 @@ export class Writer {
     }
     return new Promise((done, failed) => {
       if (body.type === 'session.outcome') this.#ending.add(body.session);
-      this.#queue.push({ body, done, failed });
+      this.#queue.push({ ...prepared, done, failed });
       this.#running ??= this.#drain();
     });
   }
@@ -153,7 +166,7 @@ export class Writer {
       const batch = this.#queue.splice(0, limits.batchRecordsMax);
       try {
         if (this.#failure !== null) await this.#heal();
-        const records = await this.#write(batch.map(({ body }) => body));
+        const records = await this.#write(batch);
         batch.forEach(({ done }, at) => {
           done(records[at] as EvidenceRecord);
         });
@@ -164,21 +177,22 @@ export class Writer {
     this.#running = null;
   }
 
-  async #write(bodies: readonly RecordBody[]): Promise<readonly EvidenceRecord[]> {
+  async #write(prepared: readonly Prepared[]): Promise<readonly EvidenceRecord[]> {
     const segment = await this.#writable();
     const lines: Buffer[] = [];
     const written: { record: EvidenceRecord; digest: string; offset: number; length: number }[] = [];
     let offset = segment.length;
-    for (const [at, body] of bodies.entries()) {
-      const record = this.#envelope(body, this.#seq + at);
-      const { line, digest } = encodeRecord(record);
+    for (const [at, { body, members }] of prepared.entries()) {
+      const envelope = this.#envelope(this.#seq + at);
+      const record = { ...envelope, ...body };
+      const { line, digest } = encodeRecord([...membersOf({ ...envelope }), ...members]);
       lines.push(line);
       written.push({ record, digest, offset, length: line.length - 1 });
       offset += line.length;
     }
     await segment.file.append(Buffer.concat(lines));
     await segment.file.sync();
-    this.#seq += bodies.length;
+    this.#seq += prepared.length;
     segment.length = offset;
     for (const located of written) this.#remember(segment, located);
     return written.map(({ record }) => record);
@@ -238,11 +252,11 @@ export class Writer {
       .catch(() => undefined);
   }
 
-  #envelope(body: RecordBody, seq: number): EvidenceRecord {
+  #envelope(seq: number): RecordEnvelope {
     const now = BigInt(Date.now()) * 1_000n;
     if (now > this.#lastMicros) this.#lastMicros = now;
     const at = isoOf(this.#lastMicros);
-    return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot, ...body };
+    return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot };
   }
 
   /** Room that outcomes may use when the disk is full. Real bytes: a hole would promise nothing. */
@@ -275,14 +289,14 @@ export class Writer {
     try {
       await this.#files.remove(this.#reservePath());
       this.#reserve = false;
-      const records = await this.#write(outcomes.map(({ body }) => body));
+      const records = await this.#write(outcomes);
       outcomes.forEach(({ done }, at) => {
         done(records[at] as EvidenceRecord);
       });
     } catch {
       await this.#abandon();
-      for (const { body, failed } of outcomes) {
-        if (this.#held.length < limits.heldOutcomesMax) this.#held.push(body);
+      for (const { body, members, failed } of outcomes) {
+        if (this.#held.length < limits.heldOutcomesMax) this.#held.push({ body, members });
         failed(new EvidenceUnavailable(this.#failure ?? 'the evidence cannot be written'));
       }
     }
@@ -306,7 +320,7 @@ export class Writer {
     try {
       await this.#ensureReserve();
       const held = this.#held;
-      await this.#write([{ type: 'evidence.gap', reason }, ...held]);
+      await this.#write([prepare({ type: 'evidence.gap', reason }), ...held]);
       this.#held = [];
     } catch (error) {
       this.#failure = reason;
@@ -324,8 +338,15 @@ function microsOf(at: string): bigint {
   return BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000n + BigInt(at.slice(23, 26) || '0');
 }
 
+function prepare(body: RecordBody): Prepared {
+  return { body, members: membersOf(body as unknown as { readonly [name: string]: Json }) };
+}
+
 /** A session that ran has an outcome, if without the report that makes it too long. Nothing else is shortened. */
-function shorter(body: RecordBody, bytes: number): RecordBody {
-  if (body.type !== 'session.outcome') throw new TypeError(`a record has at most ${limits.recordBytesMax} bytes`);
-  return { ...body, engine: { omitted: `a report of ${bytes} bytes is longer than a record may be` } };
+function fitting(given: RecordBody): Prepared {
+  const prepared = prepare(given);
+  const bytes = prepared.members.reduce((sum, [, written]) => sum + written.length, 0);
+  if (bytes <= limits.recordBytesMax) return prepared;
+  if (given.type !== 'session.outcome') throw new TypeError(`a record has at most ${limits.recordBytesMax} bytes`);
+  return prepare({ ...given, engine: { omitted: `a report of ${bytes} bytes is longer than a record may be` } });
 }

@@ -91,16 +91,15 @@ test('lineage of the report is the columnLineage facet; a masked column says so,
     columns,
     lineage: {
       columns: [
-        { name: 'who', inputs: [{ table: 'emp', column: 'name', kind: 'identity', masked: true }] },
+        { name: 'who', inputs: [{ table: 'emp', column: 'name', how: ['identity'], masked: true }] },
         {
           name: 'Utf8("x")',
-          inputs: [
-            { table: 'emp', column: 'salary', kind: 'aggregation', masked: false },
-            { table: 'emp', column: 'salary', kind: 'transformation', masked: false },
-          ],
+          inputs: [{ table: 'emp', column: 'salary', how: ['aggregation', 'conditional'], masked: false }],
         },
+        { name: 'who', inputs: [{ table: 'emp', column: 'salary', how: [], masked: false }] },
       ],
-      indirect: [{ table: 'emp', column: 'name', kind: 'group_by' }],
+      dataset: [{ table: 'emp', column: 'name', how: ['group_by'], masked: true }],
+      widened: false,
     },
   });
   await stop();
@@ -119,13 +118,14 @@ test('lineage of the report is the columnLineage facet; a masked column says so,
             field: 'salary',
             transformations: [
               { type: 'DIRECT', subtype: 'AGGREGATION', masking: false },
-              { type: 'DIRECT', subtype: 'TRANSFORMATION', masking: false },
+              { type: 'INDIRECT', subtype: 'CONDITIONAL', masking: false },
             ],
           },
         ],
       },
+      column_3: { inputFields: [{ ...at, field: 'salary', transformations: [{ type: 'INDIRECT', masking: false }] }] },
     },
-    dataset: [{ ...at, field: 'name', transformations: [{ type: 'INDIRECT', subtype: 'GROUP_BY', masking: false }] }],
+    dataset: [{ ...at, field: 'name', transformations: [{ type: 'INDIRECT', subtype: 'GROUP_BY', masking: true }] }],
   });
   await start();
 });

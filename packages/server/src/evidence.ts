@@ -44,13 +44,16 @@ function grantedPaths({ grant, boundary }: SessionEvidence): readonly string[] {
 /** Not even what operators above the barriers counted: their batches, and how far they came, depend on hidden rows. */
 function outside(engine: Report | null, completed: boolean, paths: readonly string[]): object | null {
   if (engine === null) return null;
-  const { sandbox, columns, views, functions, planDigest, resultDigest, residue, accesses, tables } = engine as {
-    accesses?: readonly Access[];
-    tables?: Readonly<Record<string, Report>>;
-  } & Report;
+  const { sandbox, columns, lineage, views, functions, planDigest, resultDigest, residue, accesses, tables } =
+    engine as {
+      accesses?: readonly Access[];
+      tables?: Readonly<Record<string, Report>>;
+    } & Report;
   return {
     sandbox,
     columns,
+    // Of the statement and of columns that were granted, nothing of rows.
+    lineage,
     views,
     functions,
     planDigest,

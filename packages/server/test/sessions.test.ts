@@ -28,6 +28,20 @@ it('a subject reads what its session saw and did', async () => {
   });
 });
 
+it('a subject reads which granted columns its answer came from, and not what the policy read', async () => {
+  const { outcome } = (await show(ada)).json() as { outcome: { engine: { lineage: unknown } } };
+  const region = { table: 'orders', column: 'region', masked: false };
+  const amount = { table: 'orders', column: 'amount', masked: false };
+  expect(outcome.engine.lineage).toEqual({
+    columns: [
+      { name: 'region', inputs: [{ ...region, how: ['identity'] }] },
+      { name: 'sold', inputs: [{ ...amount, how: ['aggregation'] }] },
+    ],
+    dataset: [{ ...region, how: ['group_by'] }],
+    widened: false,
+  });
+});
+
 it('a subject reads nothing that lies inside the barriers, or that only the operator may know', async () => {
   const { body } = await show(ada);
   for (const word of ['innerPlans', 'pushedPredicates', 'physicalPlan', 'operators', '"batches"', 'ranges', HIDDEN])

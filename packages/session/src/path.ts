@@ -271,6 +271,8 @@ export class Path {
     const completed = event.kind === 'outcome' && event.outcome.status === 'completed';
     if (completed) session.delivered.bytes += held?.length ?? 0;
     const { record, failure } = event.kind === 'outcome' ? outcomeOf(session, event) : crashOf(session, event);
+    // The engine has nothing of it any more: whoever waits for its place need not wait for the disk too.
+    session.leave();
     await this.#evidence.append(record);
     if (failure !== null) throw failure;
   }

@@ -230,6 +230,10 @@ impl Product {
         let (mut bytes, mut outcome) = (Vec::new(), None);
         while let Some(frame) = frames.recv().await {
             match frame {
+                // Nothing that is asked here is too wide to be traced.
+                Frame::Planned(planned) if planned.lineage.widened => {
+                    return Err(format!("the lineage is not followed to its end: {sql}").into());
+                }
                 Frame::Planned(_) => {}
                 Frame::Data(data) => bytes.extend_from_slice(&data),
                 Frame::Outcome(end) => outcome = Some(*end),

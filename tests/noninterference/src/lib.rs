@@ -11,6 +11,7 @@ pub mod draw;
 pub mod expressions;
 pub mod governed;
 pub mod kinds;
+pub mod lineage;
 pub mod oracle;
 pub mod policies;
 pub mod probes;

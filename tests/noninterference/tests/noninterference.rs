@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use ambit_noninterference::draw::derived;
+use ambit_noninterference::lineage;
 use ambit_noninterference::oracle::{self, QUERIES};
 use ambit_noninterference::probes::PROBES;
 use ambit_noninterference::tally::Tally;
@@ -59,4 +60,22 @@ async fn every_probe_is_refused() {
         let findings = stage.probe(sql, code).await;
         assert!(findings.is_empty(), "{sql}: {findings:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_input_of_a_column_does_not_move_it() {
+    let mut total = lineage::Held::default();
+    for index in 0..WORLDS {
+        let held = lineage::world(derived(11, index), 4 * QUERIES).await;
+        total.answered += held.answered;
+        total.apart += held.apart;
+        total.moved += held.moved;
+        total.unlike.extend(held.unlike);
+    }
+    assert!(total.unlike.is_empty(), "{}", total.unlike.join("\n"));
+    // Neither an empty answer nor a lineage of everything would be found out.
+    assert!(
+        total.answered > 200 && total.apart > 200 && total.moved > 50,
+        "{total:?}"
+    );
 }

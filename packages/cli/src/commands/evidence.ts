@@ -1,4 +1,7 @@
-import { Command } from '@commander-js/extra-typings';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
+import type { EvidenceLog } from '@ambit/evidence';
 
 import { describeProduct } from '../api.ts';
 import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
@@ -33,7 +36,60 @@ export function evidenceCommand(terminal: Terminal) {
       }
     });
   return new Command('evidence')
-    .description('look back at many sessions at once, in SQL')
+    .description('look back at many sessions at once, in SQL, and keep their log')
     .addCommand(query)
-    .addCommand(tables);
+    .addCommand(tables)
+    .addCommand(pruneCommand(terminal))
+    .addCommand(rotateCommand(terminal));
+}
+
+const environmentHelp = 'the environment whose log it is (default: development on this machine)';
+
+function pruneCommand(terminal: Terminal) {
+  return new Command('prune')
+    .description('remove segments that are old; their tree stays. The server must not run')
+    .requiredOption('--before <date>', 'remove what is all older, as 2026-01-01', dateOf)
+    .option('--environment <file>', environmentHelp)
+    .action(({ before, environment }) =>
+      withLog(terminal, environment, async (log, folder) => {
+        const records = await log.prune(before);
+        // They hold what was removed. The next start makes them again from what is there.
+        await rm(join(folder, 'tables'), { recursive: true, force: true });
+        await writeOut(terminal, `${records} records removed\n`);
+      }),
+    );
+}
+
+function rotateCommand(terminal: Terminal) {
+  return new Command('rotate-key')
+    .description('let a new key sign the log; the old one signs that it may. The server must not run')
+    .option('--environment <file>', environmentHelp)
+    .action(({ environment }) =>
+      withLog(terminal, environment, async (log) => writeOut(terminal, `${await log.rotateKey()}\n`)),
+    );
+}
+
+/** Does something with the log that a server would write. What needs it is loaded when it is needed. */
+async function withLog(
+  terminal: Terminal,
+  file: string | undefined,
+  work: (log: EvidenceLog, folder: string) => Promise<void>,
+): Promise<void> {
+  const { environmentOf } = await import('../environment.ts');
+  const { evidenceFolder, openEvidence } = await import('../evidence-log.ts');
+  const environment = await environmentOf(file);
+  const log = await openEvidence(terminal, environment);
+  try {
+    await work(log, evidenceFolder(terminal, environment));
+  } finally {
+    await log.close();
+  }
+}
+
+function dateOf(text: string): Date {
+  const date = new Date(text);
+  if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}/.test(text) || Number.isNaN(date.getTime())) {
+    throw new InvalidArgumentError('It is a date, as 2026-01-01.');
+  }
+  return date;
 }

@@ -35,6 +35,15 @@ export type CheckScope =
       };
     };
 /**
+ * A way from a column to a result. `identity`, `transformation` and `aggregation` are of OpenLineage's type DIRECT, the
+ * others of its type INDIRECT; the name is the subtype.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "LineageHow".
+ */
+export type LineageHow =
+  'identity' | 'transformation' | 'aggregation' | 'join' | 'group_by' | 'filter' | 'sort' | 'window' | 'conditional';
+/**
  * Kinds of functions.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -373,6 +382,46 @@ export interface View {
   sql: string;
 }
 /**
+ * Where one column of a result comes from.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ColumnLineage".
+ */
+export interface ColumnLineage {
+  /**
+   * Sorted by table and column, each once. Empty: a constant, or a count of rows.
+   */
+  inputs: LineageInput[];
+  /**
+   * Name as the statement gives it. Not unique.
+   */
+  name: string;
+}
+/**
+ * A visible column of a governed table, and its part.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "LineageInput".
+ */
+export interface LineageInput {
+  /**
+   * Visible column of it.
+   */
+  column: string;
+  /**
+   * All ways from it to here, sorted.
+   */
+  how: LineageHow[];
+  /**
+   * Whether the policy masks the column: what goes on is the mask's value.
+   */
+  masked: boolean;
+  /**
+   * Governed table.
+   */
+  table: string;
+}
+/**
  * Everything that a contract can name of the engine: emitted to `schemas/engine-catalog.json`.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -617,6 +666,32 @@ export interface Sandbox {
    * System calls that no query needs (sockets, exec, ptrace, mounts) fail: `enforced`, `unavailable`.
    */
   seccomp: string;
+}
+/**
+ * Where a statement's columns come from, as the statement says it: taken from its bound plan, before any optimizer. It
+ * names what the consumer was granted and used. What only the policy reads is not in it: filters and masks are named by
+ * their ids, see [`TableUse`](crate::TableUse).
+ *
+ * A column of a table that is neither among the inputs of a column of the result nor in `dataset` has no part in that
+ * column's values: with other values in it, the column of the result would be the same.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Lineage".
+ */
+export interface Lineage {
+  /**
+   * Columns of the result, in order: as many as `Planned.columns`.
+   */
+  columns: ColumnLineage[];
+  /**
+   * What decides which rows there are, how often and in which order: it is behind every column. Indirect, always.
+   */
+  dataset: LineageInput[];
+  /**
+   * The lineage is longer than a record holds, or took too long to follow. Then every column of the result may come
+   * from every column in `dataset`, which are all that the statement's tables show; their `how` is empty.
+   */
+  widened: boolean;
 }
 /**
  * Opens a session on a template and runs its one statement.
@@ -919,6 +994,10 @@ export interface Planned {
    * Functions of the bound and of the optimized plan, sorted.
    */
   functions: string[];
+  /**
+   * Where they come from.
+   */
+  lineage: Lineage;
   /**
    * The physical plan above the barriers, for the owner.
    */

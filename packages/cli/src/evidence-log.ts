@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import type { BoundEnvironment } from '@ambit/session';
+
+import { stateFolder } from './credentials.ts';
+import { CliError, exitCodes } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Version of Ambit. */
+export const version = '0.1.0';
+
+/** The file or folder that the environment names, or the usual one among the state of this folder. */
+export function stateOf(
+  terminal: Terminal,
+  { folder }: BoundEnvironment,
+  path: string | undefined,
+  usual: string,
+): string {
+  return path === undefined ? resolve(stateFolder(terminal), usual) : resolve(folder, path);
+}
+
+/** The folder of the evidence log. */
+export function evidenceFolder(terminal: Terminal, environment: BoundEnvironment): string {
+  return stateOf(terminal, environment, environment.value.evidence, 'evidence');
+}
+
+/** Opens the log of an environment, for this process alone. */
+export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
+  const folder = evidenceFolder(terminal, environment);
+  const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
+  return openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+}
+
+/** Why there is no log to write. Without one nothing is served. */
+function explainLog(error: unknown, folder: string): never {
+  if (error instanceof EvidenceLocked) {
+    const hint = 'one server writes one log; stop the other, or give this one a log of its own';
+    throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceDamaged) {
+    const hint = `\`ambit verify ${folder}\` tells more; keep the folder as it is for whoever investigates, and give the server another`;
+    throw new CliError(exitCodes.failed, `the evidence log is damaged: ${error.message}`, hint);
+  }
+  if (error instanceof EvidenceKeyUnknown) {
+    const hint = 'put the key back, or keep this log as it is and give the server another folder';
+    throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  throw error as Error;
+}
