@@ -169,7 +169,7 @@ async function ownEvidence(world: World, query: Query, reply: Reply, ordered: bo
   return timeless(evidence, ordered ? IDS_AND_TIMES : [...IDS_AND_TIMES, 'resultDigest']);
 }
 
-const IDS_AND_TIMES = ['at', 'boot', 'monotonic', 'reference', 'request', 'seq', 'session', 'steps'];
+const IDS_AND_TIMES = ['at', 'boot', 'clockMicros', 'monotonic', 'reference', 'request', 'seq', 'session', 'steps'];
 
 function timeless(value: unknown, without: readonly string[]): unknown {
   if (Array.isArray(value)) return value.map((item) => timeless(item, without));

@@ -143,6 +143,7 @@ describe('explain', () => {
       /rows +narrowed by own-state/,
       /for policies\n +file +airports\.csv of store lake, version /,
       /flights\.cedar#see-ids +permits exempt Mask::"tens"/,
+      /Lineage\n +origin +flights\.origin \(identity\)\n +last +flights\.id \(aggregation\)\n +\(all rows\) +flights\.origin \(/,
       /called +max/,
       /= .* by Ambit/,
       /Plan\n +operator +inside +rows +time/,
