@@ -59,7 +59,7 @@ Ask the same as a researcher: every state, days alone, and only what was release
 $ npx ambit query flights --as noah --purpose research "${question}"
 
 Ask why: everything that this last session could see and did.
-$ npx ambit session show --last --as noah
+$ npx ambit session explain --last --as noah
 
 Stop with Ctrl-C. examples/flights/README.md goes on from here.`);
 }

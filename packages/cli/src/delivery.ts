@@ -65,7 +65,7 @@ export function incomplete(cause: unknown): CliError {
   return new CliError(
     exitCodes.incomplete,
     'the answer broke off: what came is not the whole result',
-    "the session's evidence says why: `ambit session show --last`",
+    "the session's evidence says why: `ambit session explain --last`",
     { cause },
   );
 }
