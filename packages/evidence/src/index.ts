@@ -16,6 +16,7 @@ export { parseVerifierKey } from './note.ts';
 export type { Problem, ProblemKind } from './problem.ts';
 export { type Receipt, type ReceiptEntry, type ReceiptVerdict, verifyReceipt } from './receipt.ts';
 export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } from './reader.ts';
+export { recordSchema } from './record-schema.ts';
 export type {
   BoundaryLoaded,
   EvidenceGap,

@@ -1,0 +1,123 @@
+import type { RecordBody, RecordEnvelope } from './record.ts';
+
+// What records are, for whoever reads the log without this package. The compiler holds the names of members against the types.
+
+type Members<Body> = { readonly [Name in keyof Required<Omit<Body, 'type'>>]: object };
+type Bodies = { readonly [Type in RecordBody['type']]: Members<Extract<RecordBody, { readonly type: Type }>> };
+
+const text = { type: 'string' };
+const texts = { type: 'array', items: text };
+const count = { type: 'integer', minimum: 0 };
+const sometimes = { type: ['string', 'null'] };
+const about = (schema: object, description: string): object => ({ ...schema, description });
+const object = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []): object => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  additionalProperties: false,
+});
+const digest = about({ ...text, pattern: '^sha256:[0-9a-f]*$' }, 'SHA-256, hexadecimal');
+const session = about(text, 'Id of the session');
+const verifier = about(text, 'Verifier key, as name+id+key');
+const subject = {
+  type: 'object',
+  properties: { tenant: text, principal: text, kind: text, roles: texts },
+  description: 'Who asks, and for an agent on whose behalf. Never a credential',
+};
+const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
+
+const envelope: Members<RecordEnvelope> = {
+  v: { const: 1 },
+  seq: about(count, 'Position in the log, from 0, without gaps'),
+  at: about({ ...text, pattern: '^[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}\\.[0-9]{6}Z$' }, 'UTC'),
+  monotonic: about({ ...text, pattern: '^[0-9]+$' }, 'Nanoseconds of a clock that cannot be set'),
+  boot: about(text, 'The process run that wrote it'),
+};
+
+const bodies: Bodies = {
+  'log.opened': {
+    log: about(text, 'Identity of the log'),
+    ambit: about(text, 'Version of Ambit'),
+    key: verifier,
+    recovered: object({ records: count, tornBytes: count }),
+  },
+  'log.closed': {},
+  'key.rotated': { from: verifier, to: verifier, signatures: object({ from: text, to: text }) },
+  'evidence.pruned': { segment: count, first: count, before: text },
+  'evidence.gap': { reason: text },
+  'boundary.loaded': {
+    product: text,
+    version: text,
+    environment: text,
+    fingerprint: digest,
+    boundary: about({ type: 'object' }, 'Contract and environment, resolved. Never a secret'),
+  },
+  'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
+  'session.intent': {
+    session,
+    request: text,
+    product: text,
+    version: text,
+    environment: text,
+    fingerprint: about(digest, 'Of the boundary: see `boundary.loaded`'),
+    grant: about(digest, 'See `grant.issued`'),
+    subject,
+    purpose: text,
+    scope: text,
+    statement: object({
+      kind: { enum: ['sql', 'query'] },
+      name: about(sometimes, 'Name of the named query'),
+      sql: text,
+      digest: about(digest, "Of the SQL's bytes"),
+      parameters: { type: 'object' },
+    }),
+    format: text,
+    limits: { type: 'object' },
+    credentials: about({ type: 'object' }, 'References by store; never a secret'),
+    traceparent: sometimes,
+    clockMicros: about({ type: 'integer' }, 'What now() says: microseconds since 1970'),
+    replay,
+  },
+  'session.outcome': {
+    session,
+    intent: about(count, '`seq` of the intent'),
+    status: { enum: ['completed', 'refused', 'failed', 'cancelled', 'crashed', 'orphaned'] },
+    error: {
+      anyOf: [{ type: 'null' }, object({ code: text, message: text, detail: sometimes })],
+      description: '`detail` is for the owner: it may quote values that policy hides',
+    },
+    rows: about(count, 'Delivered'),
+    bytes: about(count, 'Delivered'),
+    engine: about({ type: ['object', 'null'] }, 'Report of the engine: see engine-protocol.json'),
+    steps: { type: 'object', additionalProperties: count, description: 'Microseconds of each step of the one path' },
+  },
+  'request.refused': {
+    request: text,
+    product: sometimes,
+    fingerprint: sometimes,
+    subject,
+    purpose: sometimes,
+    code: text,
+    message: text,
+    decisions: { type: 'array' },
+    replay,
+  },
+};
+
+const OPTIONAL = ['clockMicros', 'replay'];
+
+/** JSON Schema of a record, for publication. */
+export function recordSchema(): object {
+  const types = Object.entries(bodies).map(([type, members]) => [
+    type,
+    object({ ...envelope, type: { const: type }, ...members }, OPTIONAL),
+  ]);
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    $id: 'urn:ambit:schema:evidence-record',
+    description:
+      'A record of the evidence: one line of a segment, after its digest. Canonical JSON, whole numbers only',
+    definitions: Object.fromEntries(types) as object,
+    oneOf: types.map(([type]) => ({ $ref: `#/definitions/${type as string}` })),
+  };
+}
