@@ -37,6 +37,8 @@ export interface Verification {
 export interface Trust {
   /** Verifier key that was got another way. */
   readonly key?: string;
+  /** Verifier keys of witnesses, each of which must have cosigned the last checkpoint. */
+  readonly witnesses?: readonly string[];
   /** Checkpoints that somebody kept: the log must begin with each of their trees. */
   readonly checkpoints?: readonly string[];
   readonly files?: Files;
@@ -45,7 +47,7 @@ export interface Trust {
 /** Checks a folder, or a copy of one, against its own tree, the tree against its checkpoints, and both against what is trusted. */
 export async function verifyLog(
   folder: string,
-  { key, checkpoints = [], files = disk }: Trust = {},
+  { key, checkpoints = [], witnesses = [], files = disk }: Trust = {},
 ): Promise<Verification> {
   const report = new Report(folder, files);
   const kept = checkpoints.map((text) => report.kept(text)).filter((checkpoint) => checkpoint !== null);
@@ -60,6 +62,7 @@ export async function verifyLog(
     read = next;
   }
   await report.end(head, kept, key ?? null);
+  report.witnessed(head, witnesses);
   return report.verification(segments.length, key ?? null);
 }
 
@@ -312,6 +315,16 @@ class Report {
           records: null,
           reason: `a kept checkpoint of ${size} records is of another history`,
         });
+      }
+    }
+  }
+
+  witnessed(head: SignedCheckpoint | null, witnesses: readonly string[]): void {
+    for (const text of witnesses) {
+      const witness = parseVerifierKey(text);
+      if (witness === null) this.problem({ kind: 'key', reason: `\`${text}\` is no verifier key of a witness` });
+      else if (head === null || !signedBy(head.note, witness)) {
+        this.problem({ kind: 'checkpoint', reason: `the checkpoint is not cosigned by ${witness.name}` });
       }
     }
   }

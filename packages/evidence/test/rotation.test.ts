@@ -1,4 +1,6 @@
+import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EvidenceKeyUnknown } from '../src/errors.ts';
 import { openLog } from '../src/log.ts';
@@ -53,5 +55,45 @@ describe('a key', () => {
     await rename(`${path}.old`, path);
     await (await openLog({ folder, ambit: '0.1.0' })).close();
     await rm(path);
+  });
+});
+
+/** Cosigns a checkpoint, after C2SP tlog-cosignature. */
+function cosigned(
+  note: string,
+  name: string,
+  key: KeyObject,
+  changed = '',
+): { readonly note: string; readonly key: string } {
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
+  const tagged = Buffer.concat([Buffer.of(4), spki.subarray(-32)]);
+  const id = createHash('sha256').update(`${name}\n`).update(tagged).digest().subarray(0, 4);
+  const time = Buffer.alloc(8);
+  time.writeBigUInt64BE(1_790_000_000n);
+  const text = note.slice(0, note.indexOf('\n\n') + 1);
+  const signature = sign(null, Buffer.from(`cosignature/v1\ntime 1790000000\n${text}${changed}`), key);
+  const line = `\u2014 ${name} ${Buffer.concat([id, time, signature]).toString('base64')}\n`;
+  return { note: note + line, key: `${name}+${id.toString('hex')}+${tagged.toString('base64')}` };
+}
+
+describe('a witness', () => {
+  it('cosigns the checkpoint, and whoever asks for its signature is told when it is not there', async () => {
+    const folder = await freshFolder();
+    const log = await openLog({ folder, ambit: '0.1.0' });
+    await runSession(log, 's1');
+    await log.close();
+    const path = join(folder, 'checkpoint');
+    const note = await readFile(path, 'utf8');
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const good = cosigned(note, 'witness.example/w1', privateKey);
+    const problems = async (): Promise<readonly string[]> =>
+      (await verifyLog(folder, { key: log.key, witnesses: [good.key] })).problems.map(({ reason }) => reason);
+    const missing = ['the checkpoint is not cosigned by witness.example/w1'];
+    expect(await problems()).toEqual(missing);
+    await writeFile(path, good.note);
+    expect(await problems()).toEqual([]);
+    await writeFile(path, cosigned(note, 'witness.example/w1', privateKey, 'more').note);
+    expect(await problems()).toEqual(missing);
+    expect((await verifyLog(folder, { witnesses: ['none'] })).problems).toHaveLength(1);
   });
 });

@@ -19,15 +19,16 @@ export function verifyCommand(terminal: Terminal) {
     .description('check an evidence log, or a copy of one: reads only, needs no server')
     .argument('<folder>', 'folder of the log')
     .option(keyOption, keyHelp)
+    .option('--witness <keys...>', 'verifier keys of witnesses: each must have cosigned the checkpoint')
     .option('--checkpoint <files...>', 'checkpoints that you kept: the log must begin with each')
     .option('--receipt <files...>', 'receipts that you kept: their sessions must be in the log')
     .addOption(jsonOption())
-    .action(async (folder, { key, checkpoint = [], receipt = [], json }) => {
+    .action(async (folder, { key, witness = [], checkpoint = [], receipt = [], json }) => {
       const { verifyLog } = await import('@ambit/evidence');
       const receipts = await Promise.all(receipt.map((file) => checkedReceipt(file, key ?? null)));
       const kept = await Promise.all(checkpoint.map(read));
       const checkpoints = [...kept, ...receipts.map((one) => one.checkpoint)];
-      const found = await verifyLog(folder, { ...(key === undefined ? {} : { key }), checkpoints });
+      const found = await verifyLog(folder, { ...(key === undefined ? {} : { key }), witnesses: witness, checkpoints });
       await writeOut(terminal, json ? `${JSON.stringify(found, null, 2)}\n` : verificationPage(folder, found));
       if (found.problems.length === 0) return;
       const count = found.problems.length === 1 ? 'a problem' : `${found.problems.length} problems`;
