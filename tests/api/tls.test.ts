@@ -139,7 +139,7 @@ test('a token is checked with the keys that its issuer publishes; while those ca
   const listed = await get('/v1/products', await token(pair.privateKey, 'k1'));
   expect(listed.status).toBe(200);
   expect(JSON.parse(listed.body)).toMatchObject({
-    products: [{ name: 'flights', purposes: [{ name: 'safety-audit' }] }],
+    products: [{ name: 'flights', purposes: [{ name: 'safety-audit' }] }, { name: 'evidence' }],
   });
 });
 

@@ -1,7 +1,7 @@
 import type { SignedCheckpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
 import { Growing, leafHash, type NodeHash, rootAt, rootOf } from './merkle.ts';
-import { readParts, TILE_WIDTH, tilePath } from './tiles.ts';
+import { readParts, TILE_HEIGHT, TILE_WIDTH, tilePath } from './tiles.ts';
 import type { Problem } from './problem.ts';
 
 /** The leaves that a checkpoint covers, as the tiles have them. They make its root. */
@@ -36,10 +36,14 @@ export async function readTree(
     tell({ kind: 'tile', reason: `the tree's leaves do not make the root of the checkpoint of ${size}` });
     return null;
   }
-  for (let at = 1; level.length > 0; at += 1) level = await upperTiles(files, folder, at, level, tell);
+  const levels: Buffer[][] = [];
+  for (let at = 1; level.length > 0; at += 1) {
+    levels.push(level);
+    level = await upperTiles(files, folder, at, level, tell);
+  }
   return {
     size,
-    rootAt: async (asked) => (asked > size ? null : rootAt(asked, nodes(files, folder))),
+    rootAt: async (asked) => (asked > size ? null : rootAt(asked, nodes(files, folder, levels))),
     leaves: (from, to) => leavesOf(files, folder, from, Math.min(to, size)),
   };
 }
@@ -87,9 +91,14 @@ async function upperTiles(
   return above;
 }
 
-/** Hashes of nodes of tiles that were read and compared already. From leaves: an upper tile may be the one that is wrong. */
-function nodes(files: Files, folder: string): NodeHash {
-  return async (level, index) => rootOf(await leavesOf(files, folder, index * 2 ** level, (index + 1) * 2 ** level));
+/** Hashes of nodes, from what the leaves made: an upper tile may be the one that is wrong. */
+function nodes(files: Files, folder: string, levels: readonly (readonly Buffer[])[]): NodeHash {
+  return async (level, index) => {
+    const above = Math.floor(level / TILE_HEIGHT);
+    const count = 2 ** (level % TILE_HEIGHT);
+    const [from, to] = [index * count, (index + 1) * count];
+    return rootOf(above === 0 ? await leavesOf(files, folder, from, to) : (levels[above - 1] ?? []).slice(from, to));
+  };
 }
 
 async function leavesOf(files: Files, folder: string, from: number, to: number): Promise<readonly Buffer[]> {

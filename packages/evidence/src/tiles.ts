@@ -8,7 +8,7 @@ import { HASH_BYTES, leafHash, type NodeHash, rootOf } from './merkle.ts';
 /** Hashes of a tile, entries of a bundle. */
 export const TILE_WIDTH = 256;
 /** Levels of the tree between two levels of tiles. */
-const TILE_HEIGHT = 8;
+export const TILE_HEIGHT = 8;
 
 /** Path of a tile, of `level` -1 an entry bundle. `width` below 256 is a partial one's. */
 export function tilePath(level: number, index: number, width: number = TILE_WIDTH): string {
