@@ -18,37 +18,27 @@ const started = async (exports: string): Promise<World> => {
 const all = ({ url }: Receiver): string =>
   `  openlineage: { url: "${url}/api/v1/lineage" }\n  otlp: { url: "${url}" }\n  prometheus: { port: 0 }\n`;
 
-const SESSIONS = 60;
-
-/** Milliseconds that a number of sessions take, some at a time. */
-async function spent(world: World): Promise<number> {
-  const from = Date.now();
-  for (let at = 0; at < SESSIONS; at += 6) {
+/** Several sessions, some at a time. Each is answered. */
+async function crowd(world: World): Promise<void> {
+  for (let at = 0; at < 60; at += 6) {
     const answers = await Promise.all([...Array(6).keys()].map(() => world.ask('SELECT id, name FROM emp')));
     for (const answer of answers) {
       expect(answer.status).toBe(200);
       await answer.text();
     }
   }
-  return Date.now() - from;
 }
 
 test('a receiver that hangs delays no session, and the server stops in bounded time', async () => {
   const to = await startReceiver('hangs');
   receivers.push(to);
-  const plain = await started('  prometheus: { port: 0 }\n');
   const hanging = await started(all(to));
-  await Promise.all([spent(plain), spent(hanging)]);
-  // In turns, so that a busy machine is busy for both.
-  const times = { plain: 0, hanging: 0 };
-  for (let round = 0; round < 3; round += 1) {
-    times.plain += await spent(plain);
-    times.hanging += await spent(hanging);
-  }
-  // A session that waited for the receiver once would take seconds.
-  expect(times.hanging).toBeLessThan(times.plain * 1.5 + 500);
-  expect(to.came.length).toBeGreaterThan(0);
-  expect(await hanging.stop()).toBeLessThan(8_000);
+  // It never answers: a session that waited for it would never end, or only when the export gives up, one after the other.
+  await crowd(hanging);
+  await until(() => to.came.length > 0);
+  await crowd(hanging);
+  expect(to.taken).toEqual([]);
+  expect(await hanging.stop()).toBeLessThan(20_000);
 });
 
 test('a receiver that is not there keeps nothing from starting, and gets it all once it is', async () => {
