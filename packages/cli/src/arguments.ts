@@ -24,12 +24,25 @@ export function jsonOption() {
   return new Option('--json', 'everything, as JSON');
 }
 
-/** The connection that the options name. */
-export function connectionOf(
+/** Which server the options name, and which credential. */
+export interface Where {
+  readonly server?: string | undefined;
+  readonly as?: string | undefined;
+}
+
+/** Does something over the connection that the options name, and closes it. */
+export async function withConnection<Result>(
   terminal: Terminal,
-  options: { readonly server?: string | undefined; readonly as?: string | undefined },
-): Connection {
-  return connect(options.server ?? (terminal.env['AMBIT_SERVER'] || defaultServer), credential(terminal, options.as));
+  options: Where,
+  work: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
+  const server = options.server ?? (terminal.env['AMBIT_SERVER'] || defaultServer);
+  const connection = connect(server, credential(terminal, options.as));
+  try {
+    return await work(connection);
+  } finally {
+    await connection.agent.destroy();
+  }
 }
 
 /**

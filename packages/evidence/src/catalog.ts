@@ -68,7 +68,7 @@ export class Catalog {
       return index;
     } catch {
       const bytes = await this.#files.read(join(this.#folder, segmentName(segment)));
-      const index = buildIndex(decodeSegment(segment, bytes).records);
+      const index = buildIndex(decodeSegment(bytes).records);
       await this.save(segment, index).catch(() => undefined);
       return index;
     }

@@ -3,6 +3,7 @@ import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import type { EvidenceRecord } from './record.ts';
 import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
+import { readStart, type SegmentStart } from './segment-start.ts';
 
 /** Where a reader of the log stands. `segment` 0 is before all of it. */
 export interface LogPlace {
@@ -19,14 +20,6 @@ export interface Followed {
   readonly next: LogPlace;
   /** Records that are no longer there, or are not what their digests say. */
   readonly missing: number;
-}
-
-/** What a reader needs of a segment's first line. */
-interface Start {
-  readonly log: string;
-  readonly first: number;
-  /** Where its records begin. */
-  readonly offset: number;
 }
 
 /** The start of a log: whoever reads from here reads all that is left of it. */
@@ -51,12 +44,13 @@ export async function readAfter(
     if (at === undefined) break;
     if (at !== segment || offset === 0) {
       const start = await startOf(folder, at, files);
+      const { first } = start.header;
       // A gap in the numbers: segments were removed, and with them what they held.
-      missing += Math.max(0, start.first - seq);
-      [segment, offset, seq] = [at, start.offset, Math.max(seq, start.first)];
+      missing += Math.max(0, first - seq);
+      [segment, offset, seq] = [at, start.offset, Math.max(seq, first)];
     }
     const after = segments.find((number) => number > at);
-    const end = after === undefined ? upTo : Math.min(upTo, (await startOf(folder, after, files)).first - 1);
+    const end = after === undefined ? upTo : Math.min(upTo, (await startOf(folder, after, files)).header.first - 1);
     const read = await readSegment({
       folder,
       files,
@@ -83,7 +77,8 @@ export async function logEnd(
 ): Promise<{ log: string; seq: number; from: LogPlace }> {
   const last = segmentsOf(await files.list(folder)).at(-1);
   if (last === undefined) throw new Error('the folder holds no log');
-  const { log, first, offset } = await startOf(folder, last, files);
+  const { header, offset } = await startOf(folder, last, files);
+  const { log, first } = header;
   const from = { segment: last, offset, seq: first };
   let place: LogPlace = from;
   for (;;) {
@@ -129,7 +124,7 @@ async function readSegment({ folder, files, segment, recordsMax, end, ...from }:
 
 /** Bytes from an offset on that end with a line, or none. */
 async function wholeLines(files: Files, path: string, offset: number): Promise<Buffer> {
-  for (let length = READ_BYTES; ; length *= 4) {
+  for (let length: number = limits.followBytes; ; length *= 4) {
     const bytes = await files.readAt(path, offset, length);
     const end = bytes.lastIndexOf(10);
     if (end >= 0) return bytes.subarray(0, end + 1);
@@ -137,17 +132,8 @@ async function wholeLines(files: Files, path: string, offset: number): Promise<B
   }
 }
 
-async function startOf(folder: string, segment: number, files: Files): Promise<Start> {
-  const path = join(folder, segmentName(segment));
-  for (let length = HEADER_BYTES; ; length *= 4) {
-    const bytes = await files.readAt(path, 0, length);
-    const end = bytes.indexOf(10);
-    if (end < 0 && bytes.length === length) continue;
-    if (end < 0) throw new Error(`segment ${segmentName(segment)} has no header`);
-    const { log, first } = JSON.parse(bytes.subarray(0, end).toString('utf8')) as Omit<Start, 'offset'>;
-    return { log, first, offset: end + 1 };
-  }
+async function startOf(folder: string, segment: number, files: Files): Promise<SegmentStart> {
+  const start = await readStart(files, folder, segment);
+  if (start === null) throw new Error(`segment ${segmentName(segment)} has no header`);
+  return start;
 }
-
-const READ_BYTES = 256 * 1024;
-const HEADER_BYTES = 4 * 1024;

@@ -16,6 +16,10 @@ export const limits = {
   publishDelayMs: 1_000,
   /** Between two attempts to write again. */
   healDelayMs: 250,
+  /** Read first of a segment by whoever needs its header alone. */
+  headerBytes: 4 * 1024,
+  /** Read first by whoever follows the log as it is written. */
+  followBytes: 256 * 1024,
   /** Read at once by whoever reads the log from its start to its end. */
   readBytes: 1024 * 1024,
 } as const;

@@ -49,8 +49,12 @@ export class Publisher {
 
   /** The head of the tree as it is now, signed. Only of records that are durable: the tree has no others. */
   head(): { readonly size: number; readonly note: string } {
-    const checkpoint: Checkpoint = { origin: this.#origin, size: this.#tiles.size, root: this.#tiles.root() };
-    return { size: checkpoint.size, note: signCheckpoint(checkpoint, [this.#signer]) };
+    const { size } = this.#tiles;
+    return { size, note: this.#signed({ size, root: this.#tiles.root() }) };
+  }
+
+  #signed({ size, root }: Pick<Checkpoint, 'size' | 'root'>): string {
+    return signCheckpoint({ origin: this.#origin, size, root }, [this.#signer]);
   }
 
   /** Hashes of the tree's nodes. */
@@ -81,7 +85,7 @@ export class Publisher {
   async #publish(): Promise<void> {
     const now = this.#tiles.unpublished();
     if (now.size === this.#size) return;
-    const { note } = this.head();
+    const note = this.#signed(now);
     for (const [path, bytes] of now.parts) await this.#write(path, bytes);
     await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     this.#tiles.published(now);

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { sha256 } from './canonical.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import type { EvidenceRecord } from './record.ts';
 import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
+import { readStart } from './segment-start.ts';
 
 /** A segment as a reader finds it, while somebody may write the last one. */
 export interface ReadableSegment {
@@ -23,41 +23,18 @@ export async function readableSegments(folder: string, files: Files = disk): Pro
   const found: ReadableSegment[] = [];
   let after: number | null = null;
   for (const segment of segmentsOf(await files.list(folder)).toReversed()) {
-    const header = await readHeader(files, join(folder, segmentName(segment)));
-    if (header === null) continue;
-    found.unshift({ segment, log: header.log, header: header.digest, start: header.length, until: after });
-    after = header.first;
+    const start = await readStart(files, folder, segment);
+    if (start === null) continue;
+    found.unshift({
+      segment,
+      log: start.header.log,
+      header: start.digest,
+      start: start.offset,
+      until: after,
+    });
+    after = start.header.first;
   }
   return found;
-}
-
-interface Header {
-  readonly log: string;
-  readonly first: number;
-  readonly digest: string;
-  readonly length: number;
-}
-
-async function readHeader(files: Files, path: string): Promise<Header | null> {
-  const line = await readLine(files, path, 0);
-  if (line === null) return null;
-  try {
-    const { log, first } = JSON.parse(line.toString('utf8')) as { log: string; first: number };
-    return { log, first, digest: sha256(line), length: line.length + 1 };
-  } catch {
-    return null;
-  }
-}
-
-/** The line at an offset, without its end; null if it is not whole. */
-async function readLine(files: Files, path: string, offset: number): Promise<Buffer | null> {
-  for (let length = limits.readBytes; length <= limits.segmentBytesMax + limits.readBytes; length *= 2) {
-    const bytes = await files.readAt(path, offset, length);
-    const end = bytes.indexOf(10);
-    if (end >= 0) return bytes.subarray(0, end);
-    if (bytes.length < length) return null;
-  }
-  return null;
 }
 
 /** A record and where the next one begins. */

@@ -7,6 +7,7 @@ import { parseVerifierKey, signedBy } from './note.ts';
 import { CHECKPOINT } from './publisher.ts';
 import type { EvidenceRecord } from './record.ts';
 import { decodeSegment, type Located, type SegmentHeader, segmentName, segmentsOf } from './segment.ts';
+import { readStart } from './segment-start.ts';
 import { readParts, TILE_WIDTH, Tiles } from './tiles.ts';
 
 /** What start-up found. */
@@ -85,7 +86,7 @@ async function readLast(
       segments.pop();
       continue;
     }
-    const { header, records, end } = decodeSegment(segment, bytes);
+    const { header, records, end } = decodeSegment(bytes);
     if (header === null) throw new EvidenceDamaged(`${segmentName(segment)} has no header that this version reads`);
     if (end < bytes.length) {
       await files.replace(await freeName(files, folder, `${segmentName(segment)}.torn`), bytes.subarray(end));
@@ -108,7 +109,7 @@ async function freeName(files: Files, folder: string, name: string): Promise<str
 
 /** A segment that is closed: its records up to the next one's first. */
 async function readClosed(files: Files, folder: string, segment: number, next: SegmentHeader): Promise<Read> {
-  const { header, records } = decodeSegment(segment, await files.read(join(folder, segmentName(segment))));
+  const { header, records } = decodeSegment(await files.read(join(folder, segmentName(segment))));
   if (header === null) throw new EvidenceDamaged(`${segmentName(segment)} has no header that this version reads`);
   return { header, records: records.filter(({ record }) => record.seq < next.first) };
 }
@@ -143,9 +144,8 @@ async function treeOf(
 /** The tree before `next`, from segments, and from entry bundles where retention removed them. */
 async function rebuild(files: Files, folder: string, segments: readonly number[], next: SegmentHeader): Promise<Tiles> {
   const tiles = new Tiles();
-  const reads = segments[0] ?? next.segment;
-  const firsts = await Promise.all(segments.slice(0, 1).map((segment) => headerOf(files, folder, segment)));
-  const first = reads === next.segment ? next.first : (firsts[0] as SegmentHeader).first;
+  const [oldest] = segments;
+  const { first } = oldest === undefined ? next : await headerOf(files, folder, oldest);
   while (tiles.size < first) {
     const width = Math.min(TILE_WIDTH, first - tiles.size);
     const entries = await readParts(files, folder, -1, tiles.size / TILE_WIDTH, width);
@@ -161,9 +161,9 @@ async function rebuild(files: Files, folder: string, segments: readonly number[]
 }
 
 async function headerOf(files: Files, folder: string, segment: number): Promise<SegmentHeader> {
-  const { header } = decodeSegment(segment, await files.read(join(folder, segmentName(segment))));
-  if (header === null) throw new EvidenceDamaged(`${segmentName(segment)} has no header that this version reads`);
-  return header;
+  const start = await readStart(files, folder, segment);
+  if (start === null) throw new EvidenceDamaged(`${segmentName(segment)} has no header that this version reads`);
+  return start.header;
 }
 
 function addAll(tiles: Tiles, records: readonly Pick<Located, 'record' | 'digest'>[]): void {

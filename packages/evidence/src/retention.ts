@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { EvidenceDamaged } from './errors.ts';
 import type { Files } from './files.ts';
-import { decodeLines, type SegmentHeader, segmentName } from './segment.ts';
+import { type SegmentHeader, segmentName } from './segment.ts';
+import { readStart } from './segment-start.ts';
 import type { Writer } from './writer.ts';
 
 /** Segments at the end that a start reads. */
@@ -34,7 +36,7 @@ export async function prune(writer: Writer, files: Files, folder: string, before
 }
 
 async function headerOf(files: Files, folder: string, segment: number): Promise<SegmentHeader> {
-  const { header } = decodeLines(await files.read(join(folder, segmentName(segment))));
-  if (header === null) throw new Error(`${segmentName(segment)} has no header`);
-  return header;
+  const start = await readStart(files, folder, segment);
+  if (start === null) throw new EvidenceDamaged(`${segmentName(segment)} has no header`);
+  return start.header;
 }

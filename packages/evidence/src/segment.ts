@@ -29,14 +29,6 @@ export interface Located {
   readonly length: number;
 }
 
-/** What is wrong with a segment, and where. */
-export interface SegmentProblem {
-  readonly segment: number;
-  /** Bytes from the segment's start. */
-  readonly offset: number;
-  readonly reason: string;
-}
-
 /** Numbers of the segments among the names of a folder, ascending. */
 export function segmentsOf(names: readonly string[]): readonly number[] {
   return names
@@ -61,31 +53,19 @@ export function segmentName(segment: number): string {
   return `${String(segment).padStart(8, '0')}.segment`;
 }
 
-/** Reads a segment. Stops at the first line that is not whole; what follows is torn. */
-export function decodeSegment(
-  segment: number,
-  bytes: Buffer,
-): {
+/** The records of a segment up to the first line that is not whole, and where that one begins: what follows is torn. */
+export function decodeSegment(bytes: Buffer): {
   readonly header: SegmentHeader | null;
   readonly records: readonly Located[];
   readonly end: number;
-  readonly problem: SegmentProblem | null;
 } {
-  const fail = (offset: number, reason: string) => ({ segment, offset, reason });
-  const headerEnd = bytes.indexOf(10);
-  const header = headerEnd < 0 ? null : parseHeader(bytes.subarray(0, headerEnd));
-  if (header === null) return { header, records: [], end: 0, problem: fail(0, 'no header') };
+  const { header, lines, torn } = decodeLines(bytes);
   const records: Located[] = [];
-  let offset = headerEnd + 1;
-  while (offset < bytes.length) {
-    const end = bytes.indexOf(10, offset);
-    if (end < 0) return { header, records, end: offset, problem: fail(offset, 'the last record is torn') };
-    const located = decodeLine(bytes.subarray(offset, end), offset);
-    if (typeof located === 'string') return { header, records, end: offset, problem: fail(offset, located) };
-    records.push(located);
-    offset = end + 1;
+  for (const line of header === null ? [] : lines) {
+    if (!('record' in line)) return { header, records, end: line.offset };
+    records.push(line);
   }
-  return { header, records, end: offset, problem: null };
+  return { header, records, end: header === null ? 0 : bytes.length - torn };
 }
 
 /** Every line of a segment, whole or not, and how many bytes come after the end of the last one. */
@@ -108,11 +88,10 @@ export function decodeLines(bytes: Buffer): {
 
 /** A record of one line, without its newline, or what is wrong with it. */
 export function decodeLine(line: Buffer, offset: number): Located | string {
-  if (line.length < 66 || line[64] !== 32) return 'not a record';
-  const digest = line.subarray(0, 64).toString('latin1');
-  const json = line.subarray(65);
-  if (sha256(json) !== digest) return 'the record is not what its digest says';
-  const value = parseCanonical(json.toString('utf8'));
+  const found = digested(line);
+  if (typeof found === 'string') return found;
+  const { json, digest } = found;
+  const value = parseCanonical(json);
   if (value === null) return 'the record is not canonical';
   return isRecord(value) ? { record: value, digest, offset, length: line.length } : 'it has not what every record has';
 }
@@ -126,10 +105,17 @@ function isRecord(value: object): value is EvidenceRecord {
 
 /** A record of one line if it is what its digest says, else null. That it is canonical too, whoever verifies the log looks at. */
 export function digestedRecord(line: Buffer): EvidenceRecord | null {
-  if (line.length < 66 || line[64] !== 32) return null;
+  const found = digested(line);
+  return typeof found === 'string' ? null : (JSON.parse(found.json) as EvidenceRecord);
+}
+
+/** The JSON of a line and the digest before it, or why they do not fit. */
+function digested(line: Buffer): { readonly json: string; readonly digest: string } | string {
+  if (line.length < 66 || line[64] !== 32) return 'not a record';
+  const digest = line.subarray(0, 64).toString('latin1');
   const json = line.subarray(65);
-  if (sha256(json) !== line.subarray(0, 64).toString('latin1')) return null;
-  return JSON.parse(json.toString('utf8')) as EvidenceRecord;
+  if (sha256(json) !== digest) return 'the record is not what its digest says';
+  return { json: json.toString('utf8'), digest };
 }
 
 function parseCanonical(text: string): object | null {
@@ -141,7 +127,8 @@ function parseCanonical(text: string): object | null {
   }
 }
 
-function parseHeader(line: Buffer): SegmentHeader | null {
+/** A header of one line, without its newline; null if it is none. */
+export function parseHeader(line: Buffer): SegmentHeader | null {
   const header = parseCanonical(line.toString('utf8')) as SegmentHeader | null;
   const named = header === null ? [] : Object.keys(header);
   return header?.format === FORMAT && named.join() === HEADER_MEMBERS.join() ? header : null;

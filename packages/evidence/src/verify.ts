@@ -211,16 +211,13 @@ class Report {
       this.#unsigned += 1;
       const { offset } = line;
       if (!('record' in line)) this.problem({ kind: 'changed', segment, offset, reason: line.reason });
-      else if (line.record.seq !== first + at) {
-        this.problem({
-          kind: 'missing',
-          segment,
-          offset,
-          records: [first + at, first + at],
-          reason: `record ${first + at} is missing or out of order`,
-        });
-      }
+      else if (line.record.seq !== first + at) this.#absent(segment, offset, first + at);
     }
+  }
+
+  #absent(segment: number, offset: number, seq: number): void {
+    const reason = `record ${seq} is missing or out of order`;
+    this.problem({ kind: 'missing', segment, offset, records: [seq, seq], reason });
   }
 
   #unlike(
@@ -260,13 +257,7 @@ class Report {
       }
       const { seq } = line.record;
       if (seq !== this.#next) {
-        this.problem({
-          kind: 'missing',
-          segment,
-          offset,
-          records: [this.#next, this.#next],
-          reason: `record ${this.#next} is missing or out of order`,
-        });
+        this.#absent(segment, offset, this.#next);
         this.#broken = true;
       }
       this.#next = seq + 1;

@@ -1,6 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { canonical } from '../src/canonical.ts';
+import { parseCheckpoint, type SignedCheckpoint, signCheckpoint } from '../src/checkpoint.ts';
 import { EvidenceDamaged, EvidenceUnavailable } from '../src/errors.ts';
 import { type EvidenceLog, openLog } from '../src/log.ts';
 import type { LogOpened } from '../src/record.ts';
@@ -179,6 +182,19 @@ describe('recovery', () => {
     const damaged = Buffer.from(segment);
     damaged[3] = (damaged[3] as number) ^ 1;
     await expect(reopen({ segment: damaged, key })).rejects.toThrow(EvidenceDamaged);
+  });
+
+  it('a header whose checkpoint another key signed is not built on, though its root be right', async () => {
+    const folder = await freshFolder();
+    for (let boot = 0; boot < 2; boot += 1) await (await openLog({ folder, ambit: '0.1.0' })).close();
+    const path = join(folder, '00000002.segment');
+    const [header = '', ...lines] = (await readFile(path, 'utf8')).split('\n');
+    const said = JSON.parse(header) as { readonly checkpoint: string };
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const { origin, size, root } = parseCheckpoint(said.checkpoint) as SignedCheckpoint;
+    const checkpoint = signCheckpoint({ origin, size, root }, [{ name: origin, key: privateKey }]);
+    await writeFile(path, [canonical({ ...said, checkpoint }), ...lines].join('\n'));
+    await expect(open(folder)).rejects.toThrow(EvidenceDamaged);
   });
 
   it('torn bytes that were set aside are never replaced', async () => {

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import type { EvidenceLog } from '@ambit/evidence';
 
 import { describeProduct } from '../api.ts';
-import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
+import { asOption, jsonOption, serverOption, withConnection } from '../arguments.ts';
 import { productPage } from '../page/product.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
 import { askQuestion, withQuestion } from './query.ts';
@@ -26,14 +26,11 @@ export function evidenceCommand(terminal: Terminal) {
     .addOption(serverOption())
     .addOption(asOption())
     .action(async (options) => {
-      const connection = connectionOf(terminal, options);
-      try {
+      return withConnection(terminal, options, async (connection) => {
         const described = await describeProduct(connection, PRODUCT, PURPOSE);
         const text = options.json ? `${JSON.stringify(described, null, 2)}\n` : productPage(described);
         await writeOut(terminal, text);
-      } finally {
-        await connection.agent.destroy();
-      }
+      });
     });
   return new Command('evidence')
     .description('look back at many sessions at once, in SQL, and keep their log')

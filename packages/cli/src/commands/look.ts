@@ -1,7 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 
 import { describeProduct, listProducts, listSessions, showSession } from '../api.ts';
-import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
+import { asOption, jsonOption, serverOption, withConnection } from '../arguments.ts';
 import { CliError, exitCodes } from '../failure.ts';
 import { sessionInLog } from '../log-folder.ts';
 import { productPage } from '../page/product.ts';
@@ -19,8 +19,7 @@ export function productsCommand(terminal: Terminal) {
     .addOption(serverOption())
     .addOption(asOption())
     .action(async (product, options) => {
-      const connection = connectionOf(terminal, options);
-      try {
+      return withConnection(terminal, options, async (connection) => {
         if (product === undefined) {
           const { products } = await listProducts(connection);
           if (options.json) return await writeOut(terminal, `${JSON.stringify(products, null, 2)}\n`);
@@ -43,9 +42,7 @@ export function productsCommand(terminal: Terminal) {
           terminal,
           options.json ? `${JSON.stringify(described, null, 2)}\n` : productPage(described),
         );
-      } finally {
-        await connection.agent.destroy();
-      }
+      });
     });
 }
 
@@ -70,16 +67,13 @@ export function sessionCommand(terminal: Terminal) {
         const found = await sessionInLog(options.log, session);
         return await writeOut(terminal, options.json ? `${JSON.stringify(found, null, 2)}\n` : sessionPage(found));
       }
-      const connection = connectionOf(terminal, options);
-      try {
+      return withConnection(terminal, options, async (connection) => {
         const id = session ?? (await listSessions(connection)).sessions[0]?.session;
         if (id === undefined)
           throw new CliError(exitCodes.failed, 'you have no session yet', 'ask something first, with `ambit query`');
         const evidence = await showSession(connection, id);
         await writeOut(terminal, options.json ? `${JSON.stringify(evidence, null, 2)}\n` : sessionPage(evidence));
-      } finally {
-        await connection.agent.destroy();
-      }
+      });
     });
   const list = new Command('list')
     .description('list your sessions, the newest first')
@@ -87,8 +81,7 @@ export function sessionCommand(terminal: Terminal) {
     .addOption(serverOption())
     .addOption(asOption())
     .action(async (options) => {
-      const connection = connectionOf(terminal, options);
-      try {
+      return withConnection(terminal, options, async (connection) => {
         const { sessions } = await listSessions(connection);
         if (options.json) return await writeOut(terminal, `${JSON.stringify(sessions, null, 2)}\n`);
         const rows = sessions.map((one) => [
@@ -106,9 +99,7 @@ export function sessionCommand(terminal: Terminal) {
             rows,
           ),
         );
-      } finally {
-        await connection.agent.destroy();
-      }
+      });
     });
   return new Command('session').description('look at sessions').addCommand(explain).addCommand(list);
 }

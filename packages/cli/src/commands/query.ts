@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from '@commander-js/extra-typings';
 
 import { ask, mediaTypes, type ResultFormat, sessionOf } from '../api.ts';
-import { asOption, connectionOf, parameterValue, serverOption } from '../arguments.ts';
+import { asOption, parameterValue, serverOption, withConnection } from '../arguments.ts';
 import type { Answer } from '../connection.ts';
 import { deliver, incomplete, intoFile, readWhole } from '../delivery.ts';
 import { counted } from '../display.ts';
@@ -61,29 +61,29 @@ export async function askQuestion(
   options: QuestionOptions,
 ): Promise<void> {
   const format = options.format ?? formatOf(options.output);
-  const connection = connectionOf(terminal, options);
-  const what = whatIsAsked(sql, options.query, options.file);
-  const abort = new AbortController();
-  const release = terminal.onInterrupt(() => abort.abort(new CliError(exitCodes.interrupted, 'interrupted')));
-  const progress = startProgress(terminal);
-  try {
-    const answer = await ask(connection, {
-      product,
-      purpose,
-      ask: what,
-      parameters: options.parameter ?? {},
-      format: format === 'table' ? 'json' : format,
-      signal: abort.signal,
-    });
-    await deliverAs(format, answer, options.output, terminal, progress);
-  } catch (error) {
-    abort.signal.throwIfAborted();
-    throw error;
-  } finally {
-    progress.end();
-    release();
-    await connection.agent.destroy();
-  }
+  return withConnection(terminal, options, async (connection) => {
+    const what = whatIsAsked(sql, options.query, options.file);
+    const abort = new AbortController();
+    const release = terminal.onInterrupt(() => abort.abort(new CliError(exitCodes.interrupted, 'interrupted')));
+    const progress = startProgress(terminal);
+    try {
+      const answer = await ask(connection, {
+        product,
+        purpose,
+        ask: what,
+        parameters: options.parameter ?? {},
+        format: format === 'table' ? 'json' : format,
+        signal: abort.signal,
+      });
+      await deliverAs(format, answer, options.output, terminal, progress);
+    } catch (error) {
+      abort.signal.throwIfAborted();
+      throw error;
+    } finally {
+      progress.end();
+      release();
+    }
+  });
 }
 
 async function deliverAs(

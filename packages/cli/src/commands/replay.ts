@@ -1,7 +1,7 @@
 import { Command } from '@commander-js/extra-typings';
 
 import { replaySession } from '../api.ts';
-import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
+import { asOption, jsonOption, serverOption, withConnection } from '../arguments.ts';
 import { CliError, exitCodes } from '../failure.ts';
 import { replayPage } from '../page/replay.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
@@ -40,13 +40,10 @@ async function replayOne(
   session: string,
   options: { readonly server?: string; readonly as?: string; readonly json?: true },
 ): Promise<void> {
-  const connection = connectionOf(terminal, options);
-  try {
+  return withConnection(terminal, options, async (connection) => {
     const replayed = await replaySession(connection, session);
     await writeOut(terminal, options.json ? `${JSON.stringify(replayed, null, 2)}\n` : replayPage(replayed));
     if (replayed.verdict !== 'same')
       throw new CliError(exitCodes.failed, `the replay is not the same [${replayed.verdict}]`);
-  } finally {
-    await connection.agent.destroy();
-  }
+  });
 }

@@ -3,7 +3,7 @@ import { Command } from '@commander-js/extra-typings';
 import type { Receipt } from '@ambit/evidence';
 
 import { showReceipt } from '../api.ts';
-import { asOption, connectionOf, jsonOption, serverOption } from '../arguments.ts';
+import { asOption, jsonOption, serverOption, withConnection } from '../arguments.ts';
 import { CliError, exitCodes } from '../failure.ts';
 import { receiptPage, verificationPage } from '../page/verification.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
@@ -44,12 +44,9 @@ export function receiptCommand(terminal: Terminal) {
     .addOption(serverOption())
     .addOption(asOption())
     .action(async (session, options) => {
-      const connection = connectionOf(terminal, options);
-      try {
+      return withConnection(terminal, options, async (connection) => {
         await writeOut(terminal, `${JSON.stringify(await showReceipt(connection, session), null, 2)}\n`);
-      } finally {
-        await connection.agent.destroy();
-      }
+      });
     });
   const verify = new Command('verify')
     .description('check a receipt by itself, and that the log of today, or a copy, begins with its log')
