@@ -45,14 +45,17 @@ await runTool(async () => {
     governing: () => governing(scale, rounds, raw),
   };
   const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
-  results.machine = {
+  const machine = {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryBytes: totalmem(),
     kernel: release(),
   };
   for (const [name, measure] of Object.entries(measures)) {
-    if (only === undefined || only === name) results[name] = await measure();
+    if (only !== undefined && only !== name) continue;
+    results[name] = await measure();
+    // A measure that is repeated alone may run elsewhere than the others did.
+    results.machines = { ...results.machines, [name]: machine };
   }
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
   console.log(report(results));
