@@ -97,6 +97,28 @@ async fn a_join_short_of_memory_leaves_no_row_out() {
     }
 }
 
+/// After it spilled, each part of a join's right side would tell by itself which rows of the left it did not match: this one gave
+/// 80,000.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_short_of_memory_gives_no_row_twice() {
+    let values = (0..20_000).map(|n| format!("({n})")).collect::<Vec<_>>().join(",");
+    let right = "(SELECT id AS y FROM emp UNION ALL SELECT id + 1 FROM emp)";
+    let sql = format!("SELECT count(*) AS n FROM (VALUES {values}) l(x) LEFT JOIN {right} r ON x + y < 0");
+    let mut fixture = Fixture::new();
+    let two = "datafusion.execution.target_partitions".to_owned();
+    fixture.template.settings.insert(two, "2".into());
+    for eighths in 4..10 {
+        let mut within = limits();
+        within.memory_bytes = eighths << 17;
+        within.statement_bytes = 1 << 20;
+        within.statement_nodes = 1_000_000;
+        let answer = fixture.run(fixture.open(&sql, within), CancellationToken::new()).await;
+        if answer.code() != "LimitMemory" {
+            assert_eq!(answer.text().trim(), r#"{"n":20000}"#, "{eighths} eighths of a MiB");
+        }
+    }
+}
+
 /// A pattern that is none is the statement's fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pattern_that_is_none() {
