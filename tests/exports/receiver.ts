@@ -7,8 +7,8 @@ export interface Sent {
   readonly text: string;
 }
 
-/** How a receiver is: it takes what comes, answers a status, or never answers. */
-export type Mood = 'takes' | 'hangs' | number;
+/** How a receiver is: it takes what comes, answers a status, says that it moved elsewhere, or never answers. */
+export type Mood = 'takes' | 'hangs' | number | { readonly movedTo: string };
 
 /** An HTTP receiver that keeps what it took. */
 export interface Receiver {
@@ -44,6 +44,7 @@ export async function startReceiver(mood: Mood = 'takes', port = 0): Promise<Rec
     came.push(sent);
     if (receiver.mood === 'hangs') return;
     if (receiver.mood === 'takes') taken.push(sent);
+    if (typeof receiver.mood === 'object') return void reply.writeHead(307, { location: receiver.mood.movedTo }).end();
     reply.writeHead(receiver.mood === 'takes' ? 200 : receiver.mood).end('{}');
   };
   await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));

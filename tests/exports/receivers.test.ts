@@ -55,6 +55,19 @@ test('a receiver that is not there keeps nothing from starting, and gets it all 
   await until(() => world.server.said().includes('the receiver takes events again'));
 });
 
+test('a receiver that says that it moved is not followed: the token is for nobody else', async () => {
+  const elsewhere = await startReceiver();
+  const to = await startReceiver({ movedTo: elsewhere.url });
+  receivers.push(elsewhere, to);
+  const world = await started(
+    `  openlineage: { url: "${to.url}", headers: { authorization: { file: TOKEN_FILE } } }\n`,
+  );
+  await (await world.ask('SELECT id FROM emp')).text();
+  await until(() => to.came.length > 1);
+  expect(elsewhere.came).toEqual([]);
+  await until(() => world.server.said().includes('it answers 307'));
+});
+
 test('telemetry that a receiver does not take is dropped and counted; lineage waits', async () => {
   const to = await startReceiver(400);
   receivers.push(to);
