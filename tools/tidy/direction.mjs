@@ -10,8 +10,9 @@ export const packagesBelow = /** @type {Readonly<Record<string, readonly string[
   export: ['evidence'],
   engine: [],
   session: ['contract', 'policy', 'evidence', 'engine'],
+  'policy-test': ['contract', 'policy', 'evidence', 'engine', 'session'],
   server: ['contract', 'policy', 'evidence', 'engine', 'session'],
-  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'server', 'export'],
+  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'policy-test', 'server', 'export'],
 });
 
 /** What each crate may depend on. */

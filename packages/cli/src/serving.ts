@@ -238,7 +238,11 @@ function startChecker(): Promise<Engine> {
 }
 
 /** The workers. They may read the roots of these products' stores, and nothing else. */
-async function engineFor(terminal: Terminal, environment: Environment, products: readonly Product[]): Promise<Engine> {
+export async function engineFor(
+  terminal: Terminal,
+  environment: Environment,
+  products: readonly Product[],
+): Promise<Engine> {
   mkdirSync(stateFolder(terminal), { recursive: true, mode: 0o700 });
   const { isolation = 'shared', workers = 2, threads = 2, memory = '1GiB', spill = '2GiB' } = environment.engine ?? {};
   return startEngine({

@@ -22,6 +22,7 @@ export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
 export { type Document, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
+export { PolicyTests } from './policy-tests-schema.ts';
 export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
 export { Contract, emitSchemas, Environment } from './schema.ts';
 export { isTextForNumber } from './types.ts';

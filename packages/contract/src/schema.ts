@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { Exports } from './exports-schema.ts';
+import { PolicyTests } from './policy-tests-schema.ts';
 import { oneOf, opt, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
@@ -377,5 +378,6 @@ export function emitSchemas(): Readonly<Record<string, unknown>> {
   return {
     'contract.schema.json': emitted('contract', Contract),
     'environment.schema.json': emitted('environment', Environment),
+    'policy-tests.schema.json': emitted('policy-tests', PolicyTests),
   };
 }

@@ -13,8 +13,8 @@ export interface Subject {
   /** For an agent: whom it acts for. */
   readonly onBehalfOf: { readonly tenant: string; readonly principal: string } | null;
   readonly authentication: {
-    readonly method: 'api-key' | 'jwt' | 'anonymous';
-    /** Key id, or issuer and token id. Never the credential. */
+    readonly method: 'api-key' | 'jwt' | 'anonymous' | 'policy-test';
+    /** Key id, or issuer and token id, or the file of a policy test. Never the credential. */
     readonly reference: string;
   };
 }

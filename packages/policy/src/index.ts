@@ -12,4 +12,5 @@ export type {
   Refusal,
   Subject,
 } from './grant.ts';
+export { policyIds, withoutPolicies } from './policies.ts';
 export { cedarSchema } from './schema.ts';

@@ -67,6 +67,20 @@ export function readPolicies(boundary: Boundary): {
   };
 }
 
+/** Ids of a boundary's policies, as decisions name them. */
+export function policyIds(boundary: Boundary): readonly string[] {
+  return readPolicies(boundary).policies.map(({ id }) => id);
+}
+
+/** The boundary without one of its policies, for each of them. */
+export function withoutPolicies(boundary: Boundary): readonly { readonly id: string; readonly boundary: Boundary }[] {
+  return readPolicies(boundary).policies.map(({ id, file, start, text }) => {
+    const whole = boundary.policies[file] ?? '';
+    const rest = whole.slice(0, start) + whole.slice(start + text.length);
+    return { id, boundary: { ...boundary, policies: { ...boundary.policies, [file]: rest } } };
+  });
+}
+
 /** Where a part stands; two that read the same stand at two places. */
 function unseen(text: string, part: string, starts: ReadonlySet<number>): number {
   let start = text.indexOf(part);
