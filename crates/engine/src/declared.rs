@@ -53,7 +53,7 @@ pub(crate) fn unlike(detail: String) -> datafusion::common::DataFusionError {
 }
 
 /// Casts that keep every value, and nanoseconds to the contract's microseconds.
-fn keeps_values(found: &DataType, declared: &DataType) -> bool {
+pub(crate) fn keeps_values(found: &DataType, declared: &DataType) -> bool {
     use DataType::{
         Binary, BinaryView, Date32, Decimal128, Dictionary, FixedSizeBinary, Float32, Float64, Int8, Int16, Int32,
         Int64, LargeBinary, LargeList, LargeUtf8, List, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, Utf8,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ambit_protocol::{CheckReport, CheckRequest, EngineCatalog, EngineError, OpenSession};
+use ambit_protocol::{
+    CheckReport, CheckRequest, EngineCatalog, EngineError, InspectReport, InspectRequest, OpenSession,
+};
 use cap_std::fs::Dir;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
@@ -16,7 +18,7 @@ use crate::source::shared_caches;
 use crate::spill::WorkerSpill;
 use crate::tasks::{self, Tasks};
 use crate::template::{Template, TemplateError};
-use crate::{Session, check, facts};
+use crate::{Session, check, facts, inspect};
 
 /// What an engine may use up.
 #[derive(Debug, Clone)]
@@ -116,6 +118,11 @@ impl Engine {
     /// Checks a contract's SQL against its declared schema. Opens nothing.
     pub async fn check(&self, request: CheckRequest) -> CheckReport {
         check::check(&request)
+    }
+
+    /// Holds sources against what their contract declares. Reads headers and footers, no row.
+    pub async fn inspect(&self, request: InspectRequest) -> InspectReport {
+        inspect::inspect(self, &request).await
     }
 
     /// Takes a template. Its digest is the SHA-256 of the bytes, `sha256:...`.

@@ -151,6 +151,15 @@ pub(crate) fn table_unknown(name: &str, known: &[&str]) -> Fault {
     }
 }
 
+/// The data of a table is not what its contract declares. Which columns differ is in the evidence, for the owner.
+pub(crate) fn table_closed(name: &str) -> Fault {
+    Fault::new(
+        EngineErrorCode::TableClosed,
+        format!("table `{name}` is closed: its data is not what its contract declares"),
+    )
+    .hint("its owner has been told; other tables can be queried")
+}
+
 /// No such function: one that is not allowed and one that was never there get this same answer.
 pub(crate) fn function_unknown(name: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(

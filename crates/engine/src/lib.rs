@@ -25,6 +25,7 @@ mod functions;
 mod gate;
 mod governed;
 mod injected;
+mod inspect;
 mod json_values;
 mod leakproof;
 mod lineage;

@@ -38,7 +38,8 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
     let pool = SessionPool::new(limit, Arc::clone(&engine.memory), over_memory.clone());
     let spill = SessionSpill::new(&engine.spill, open.limits.spill_bytes);
     let access = Arc::new(AccessLog::default());
-    let stores = stores(engine, template, &access)?;
+    let spec = &template.spec;
+    let stores = mount(engine, &spec.boundary, spec.stores.iter(), &access)?;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::clone(&pool) as _)
         .with_disk_manager_builder(spill.disk_manager())
@@ -55,10 +56,15 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
     })
 }
 
-fn stores(engine: &Engine, template: &Template, access: &Arc<AccessLog>) -> Result<SessionStores, Fault> {
-    let spec = &template.spec;
-    let mut mounted = Vec::with_capacity(spec.stores.len());
-    for (name, store) in &spec.stores {
+/// Stores as a boundary binds them, each with the record of who asks.
+pub(crate) fn mount<'a>(
+    engine: &Engine,
+    boundary: &str,
+    stores: impl Iterator<Item = (&'a String, &'a Store)>,
+    access: &Arc<AccessLog>,
+) -> Result<SessionStores, Fault> {
+    let mut mounted = Vec::new();
+    for (name, store) in stores {
         let Store::Local { root, credential } = store;
         let root = engine.root(Path::new(root)).map_err(|error| {
             Fault::new(
@@ -67,7 +73,7 @@ fn stores(engine: &Engine, template: &Template, access: &Arc<AccessLog>) -> Resu
             )
             .detail(error)
         })?;
-        let mount = mount_of(&spec.boundary, name, Some(store));
+        let mount = mount_of(boundary, name, Some(store));
         mounted.push(LocalStore::new(
             root,
             &mount,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ambit_protocol::{Source, SourceFormat};
 use async_trait::async_trait;
 use bytes::Bytes;
-use datafusion::arrow::array::AsArray;
+use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::ipc::convert::fb_to_schema;
@@ -90,7 +90,7 @@ pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Resu
 }
 
 /// The path beneath its mount. A URL parser would take `..`, `%2e`, `?` and `#` for more than names, and leave the mount.
-fn url_of(mount: &str, path: &str) -> Result<Url> {
+pub(crate) fn url_of(mount: &str, path: &str) -> Result<Url> {
     let mut url = Url::parse(STORES_URL).map_err(|error| internal_datafusion_err!("{error}"))?;
     let names: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
     let plain = |name: &&str| !name.contains(['%', '\\']) && !name.is_empty() && PathPart::parse(name).is_ok();
@@ -125,7 +125,7 @@ fn listing(
 }
 
 /// The objects of a table, as DataFusion lists them: one file, or those of a folder, with those of its folders if it is `deep`.
-async fn objects(
+pub(crate) async fn objects(
     state: &dyn Session,
     url: &Url,
     extension: &str,
@@ -146,7 +146,7 @@ async fn objects(
     Ok((store, listed.into_iter().filter(within).collect()))
 }
 
-fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
+pub(crate) fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static str) {
     match format {
         SourceFormat::Parquet => (
             Arc::new(ParquetFormat::new().with_options(TableParquetOptions::default())),
@@ -211,31 +211,54 @@ impl CheckedFiles {
 }
 
 async fn check_header(store: &dyn ObjectStore, object: &Path, schema: &Schema, delimiter: u8) -> Result<()> {
-    let head = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-    let texts: Vec<Field> = (0..schema.fields().len())
-        .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
-        .collect();
-    let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
-        .with_header(false)
-        .with_delimiter(delimiter)
-        .build(line)?;
-    let names = reader.next().transpose().map_err(|error| unlike(error.to_string()))?;
-    let fits = names.is_some_and(|names| {
-        let mut columns = schema.fields().iter().zip(names.columns());
-        columns.all(|(field, column)| {
-            let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
-            name.trim_end_matches('\r') == field.name()
-        })
-    });
-    if fits {
+    let names = csv_header(store, object, delimiter, Names::Exactly(schema.fields().len())).await?;
+    if names.iter().eq(schema.fields().iter().map(|field| field.name())) {
         Ok(())
     } else {
         Err(unlike(
             "the header of a CSV file does not name the declared columns".into(),
         ))
     }
+}
+
+/// How many names a header may have.
+#[derive(Clone, Copy)]
+pub(crate) enum Names {
+    Exactly(usize),
+    UpTo(usize),
+}
+
+/// Names in the first line of a CSV file. One without text is empty; none of those stand at the end.
+pub(crate) async fn csv_header(
+    store: &dyn ObjectStore,
+    object: &Path,
+    delimiter: u8,
+    names: Names,
+) -> Result<Vec<String>> {
+    let (Names::Exactly(most) | Names::UpTo(most)) = names;
+    let head = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    let texts: Vec<Field> = (0..most)
+        .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
+        .collect();
+    let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
+        .with_header(false)
+        .with_delimiter(delimiter)
+        .with_truncated_rows(matches!(names, Names::UpTo(_)))
+        .build(line)?;
+    let Some(found) = reader.next().transpose().map_err(|error| unlike(error.to_string()))? else {
+        return Ok(vec![]);
+    };
+    let name = |column: &ArrayRef| {
+        let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
+        name.trim_end_matches('\r').to_string()
+    };
+    let mut names: Vec<String> = found.columns().iter().map(name).collect();
+    while names.last().is_some_and(String::is_empty) {
+        names.pop();
+    }
+    Ok(names)
 }
 
 async fn part(store: &dyn ObjectStore, object: &Path, range: GetRange) -> Result<Bytes> {
@@ -319,7 +342,7 @@ impl ArrowFiles {
 }
 
 /// The schema in a file's footer, without metadata.
-async fn arrow_schema(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<Schema> {
+pub(crate) async fn arrow_schema(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<Schema> {
     /// Length of the footer, and the magic word.
     const TAIL_BYTES: usize = 10;
     let broken = || unlike("a file is not an Arrow file".into());

@@ -15,7 +15,7 @@ use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
 use datafusion::sql::sqlparser::dialect::Dialect;
 use sha2::{Digest, Sha256};
 
-use crate::error::Fault;
+use crate::error::{Fault, table_closed};
 use crate::functions::FunctionSet;
 use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit_expression};
@@ -114,6 +114,9 @@ impl Template {
         let (Some(slot), Some(table)) = (self.tables.get(name), self.spec.tables.get(name)) else {
             return Ok(None);
         };
+        if table.closed {
+            return Err(table_closed(name).into());
+        }
         slot.get_or_init(|| self.compile(name, table).map(Arc::new))
             .clone()
             .map(Some)

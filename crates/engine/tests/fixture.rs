@@ -221,6 +221,7 @@ fn template(folder: &Path) -> SessionTemplate {
                     id: "own".into(),
                     sql: "tenant = $claims.tenant".into(),
                 }],
+                closed: false,
                 statistics: true,
             },
         )]),

@@ -48,6 +48,7 @@ fn product() -> Fixture {
                 .filter(|column| column.name == "tenant")
                 .map(own)
                 .collect(),
+            closed: false,
             statistics: true,
         };
         let source = Source {

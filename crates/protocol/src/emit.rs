@@ -1,8 +1,8 @@
 //! Prints the JSON Schema of the protocol.
 
 use ambit_protocol::{
-    CheckReport, CheckRequest, EngineCatalog, FrameKind, Health, OpenSession, Outcome, Planned, ProtocolError,
-    SessionTemplate, WorkerConfig, WorkerReady,
+    CheckReport, CheckRequest, EngineCatalog, FrameKind, Health, InspectReport, InspectRequest, OpenSession, Outcome,
+    Planned, ProtocolError, SessionTemplate, WorkerConfig, WorkerReady,
 };
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 
@@ -13,6 +13,8 @@ fn main() {
     generator.subschema_for::<EngineCatalog>();
     generator.subschema_for::<FrameKind>();
     generator.subschema_for::<Health>();
+    generator.subschema_for::<InspectReport>();
+    generator.subschema_for::<InspectRequest>();
     generator.subschema_for::<OpenSession>();
     generator.subschema_for::<Outcome>();
     generator.subschema_for::<Planned>();

@@ -11,6 +11,7 @@
 //! | `GET /health` | - | [`Health`] |
 //! | `GET /catalog` | - | [`EngineCatalog`] |
 //! | `POST /check` | [`CheckRequest`] | [`CheckReport`] |
+//! | `POST /inspect` | [`InspectRequest`] | [`InspectReport`] |
 //! | `PUT /templates/{digest}` | [`SessionTemplate`] | 204; the digest is the SHA-256 of the body's bytes |
 //! | `POST /sessions` | [`OpenSession`] | frames, see [`FrameKind`]; 404 [`ProtocolError`] if the template is not held |
 //! | `DELETE /sessions/{id}` | - | 202: the session is cancelled and its frames end with an outcome; 404 if not open |
@@ -18,6 +19,7 @@
 mod catalog;
 mod check;
 mod frame;
+mod inspect;
 mod lineage;
 mod outcome;
 mod session;
@@ -29,6 +31,7 @@ pub use catalog::{
 };
 pub use check::{CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead};
 pub use frame::{FRAME_HEADER_BYTES, FrameKind, ProtocolError};
+pub use inspect::{Drift, DriftKind, InspectReport, InspectRequest, SourceState};
 pub use lineage::{ColumnLineage, Lineage, LineageHow, LineageInput};
 pub use outcome::{
     EngineError, EngineErrorCode, OperatorMetrics, Outcome, OutcomeStatus, Planned, Position, Residue, ResultColumn,

@@ -155,6 +155,8 @@ pub enum EngineErrorCode {
     PlanRefused,
     /// A value could not be computed: division by zero, overflow, a failing cast, a bad pattern.
     ComputeFailed,
+    /// The table is closed: its data is not what its contract declares.
+    TableClosed,
     /// A source could not be read, or holds what its declared schema excludes.
     SourceFailed,
     /// The session's memory limit was reached.

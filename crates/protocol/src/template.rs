@@ -107,6 +107,8 @@ pub struct Table {
     pub columns: Vec<GovernedColumn>,
     /// All apply (AND); NULL does not pass.
     pub filters: Vec<RowFilter>,
+    /// Its data is not what the contract declares: whoever names it is told that it is closed.
+    pub closed: bool,
     /// Whether what files say of the rows may choose plans: never shown, but the time of a query can tell of it.
     pub statistics: bool,
 }

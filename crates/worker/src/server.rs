@@ -5,7 +5,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_engine::{Engine, Frame, OpenError, TemplateError};
-use ambit_protocol::{CheckRequest, FRAME_HEADER_BYTES, FrameKind, Health, OpenSession, ProtocolError, Sandbox};
+use ambit_protocol::{
+    CheckRequest, FRAME_HEADER_BYTES, FrameKind, Health, InspectRequest, OpenSession, ProtocolError, Sandbox,
+};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
@@ -40,6 +42,7 @@ pub(crate) async fn serve(listener: UnixListener, server: Server) -> std::io::Re
         .route("/health", get(health))
         .route("/catalog", get(catalog))
         .route("/check", post(check))
+        .route("/inspect", post(inspect))
         .route("/templates/{digest}", put(put_template))
         .route("/sessions", post(open_session))
         .route("/sessions/{id}", delete(cancel_session))
@@ -98,6 +101,22 @@ async fn check(State(server): State<Server>, body: Bytes) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR,
             "check_failed",
             "the check panicked".into(),
+        ),
+    }
+}
+
+async fn inspect(State(server): State<Server>, body: Bytes) -> Response {
+    let request: InspectRequest = match serde_json::from_slice(&body) {
+        Ok(request) => request,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, "request_invalid", error.to_string()),
+    };
+    let engine = Arc::clone(&server.engine);
+    match server.queries.spawn(async move { engine.inspect(request).await }).await {
+        Ok(report) => Json(report).into_response(),
+        Err(_) => refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "inspect_failed",
+            "the inspection panicked".into(),
         ),
     }
 }

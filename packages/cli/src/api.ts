@@ -78,6 +78,7 @@ export interface ProductDescription {
   readonly tables: readonly {
     readonly name: string;
     readonly description: string;
+    readonly closed: boolean;
     readonly filters: readonly (Governed & { readonly missingClaims: readonly string[] })[];
     readonly columns: readonly { readonly name: string; readonly type: string; readonly masks: readonly Governed[] }[];
   }[];

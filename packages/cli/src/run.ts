@@ -5,7 +5,7 @@ import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
-import { serveCommand, validateCommand } from './commands/serve.ts';
+import { driftCommand, serveCommand, validateCommand } from './commands/serve.ts';
 import { testCommand } from './commands/test.ts';
 import { receiptCommand, verifyCommand } from './commands/verify.ts';
 import { ProblemError } from './connection.ts';
@@ -39,6 +39,7 @@ function program(terminal: Terminal): Command {
     .description('governed data product APIs on Apache DataFusion')
     .addCommand(serveCommand(terminal))
     .addCommand(validateCommand(terminal))
+    .addCommand(driftCommand(terminal))
     .addCommand(testCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))

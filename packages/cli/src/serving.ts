@@ -1,12 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Environment, sizeBytes } from '@ambit/contract';
+import { durationMs, type Environment, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import type { Exports } from '@ambit/export';
 import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
 import {
   backedEvidence,
+  DriftWatch,
   type BoundEnvironment,
   evidenceContract,
   findContracts,
@@ -124,18 +125,25 @@ async function serveExporting(
     workers: async () => (await engine.health()).length,
     tell: (message) => say(terminal, `exports: ${message}`),
   });
+  const drifts = new DriftWatch(engine, exported?.evidence ?? log, (message) => say(terminal, `data: ${message}`));
   try {
-    await serveUntilStopped(terminal, serving, products, exported ?? { evidence: log, metricsUrl: null });
+    await drifts.start(() => products, durationMs(value.drift?.every ?? DRIFT_EVERY));
+    await serveUntilStopped(terminal, serving, products, exported ?? { evidence: log, metricsUrl: null }, drifts);
   } finally {
+    await drifts.close();
     await exported?.close();
   }
 }
+
+/** How often data is held against contracts where the environment says nothing. */
+const DRIFT_EVERY = '5m';
 
 async function serveUntilStopped(
   terminal: Terminal,
   { engine, environment, options, stopped }: Serving,
   products: readonly Product[],
   { evidence, metricsUrl }: Pick<Exports, 'evidence' | 'metricsUrl'>,
+  drifts: DriftWatch,
 ): Promise<void> {
   const { value, folder } = environment;
   const { host, port } = listenOf(options.listen, value);
@@ -143,6 +151,7 @@ async function serveUntilStopped(
     products,
     engine,
     evidence,
+    drifts,
     host,
     port,
     tls:

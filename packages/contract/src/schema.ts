@@ -320,6 +320,12 @@ export const Environment = Type.Object(
       text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
     keys: opt(text('File of hashed API keys, relative to this file')),
+    drift: opt(
+      Type.Object(
+        { every: Duration('How often the data is held against the contracts') },
+        { ...strict, description: 'A table whose data is not as declared is closed. Default: every 5m, and at start' },
+      ),
+    ),
     exports: opt(Exports),
     identity: opt(
       Type.Object(

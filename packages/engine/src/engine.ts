@@ -3,6 +3,8 @@ import type {
   CheckRequest,
   EngineCatalog,
   Health,
+  InspectReport,
+  InspectRequest,
   OpenSession,
   SessionTemplate,
 } from './generated/protocol.ts';
@@ -20,6 +22,8 @@ export interface Engine {
   catalog(): Promise<EngineCatalog>;
   /** Checks a contract's SQL against its declared schema. */
   check(request: CheckRequest): Promise<CheckReport>;
+  /** Holds sources against what their contract declares, without reading a row. */
+  inspect(request: InspectRequest): Promise<InspectReport>;
   /** Opens a session and runs its statement. Throws `EngineUnavailable` when no worker can be had: nothing ran. */
   open(template: SessionTemplate, open: Omit<OpenSession, 'template'>): Promise<RunningSession>;
   /** The state of every worker that tells it in time. */
@@ -52,6 +56,7 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
   return {
     catalog: () => ask<EngineCatalog>('/catalog'),
     check: (request) => ask<CheckReport>('/check', request),
+    inspect: (request) => ask<InspectReport>('/inspect', request),
     open: (template, open) => {
       const digest = templateDigest(template);
       return openSession(pool, { digest, template }, { ...open, template: digest });

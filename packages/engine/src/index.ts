@@ -9,10 +9,14 @@ export type {
   CheckReport,
   CheckRequest,
   CheckResult,
+  Drift,
+  DriftKind,
   EngineCatalog,
   EngineError,
   EngineErrorCode,
   Health,
+  InspectReport,
+  InspectRequest,
   OpenSession,
   Outcome,
   OutputFormat,
@@ -21,6 +25,7 @@ export type {
   Sandbox,
   SessionLimits,
   SessionTemplate,
+  SourceState,
   TypedValue,
 } from './generated/protocol.ts';
 export type { Crash, RunningSession, SessionEvent } from './session-stream.ts';

@@ -32,6 +32,7 @@ export type {
   RequestRefused,
   SessionIntent,
   SessionOutcome,
+  SourceDrifted,
   StatementRecord,
 } from './record.ts';
 export { type Trust, type Verification, verifyLog } from './verify.ts';

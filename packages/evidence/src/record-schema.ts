@@ -52,6 +52,18 @@ const bodies: Bodies = {
     fingerprint: digest,
     boundary: about({ type: 'object' }, 'Contract and environment, resolved. Never a secret'),
   },
+  'source.drifted': {
+    product: text,
+    version: text,
+    environment: text,
+    fingerprint: digest,
+    table: text,
+    state: about({ enum: ['open', 'closed'] }, 'Closed: no session reads it until it is as declared'),
+    drift: about({ type: 'array' }, 'How data and contract differ: see `Drift` in engine-protocol.json'),
+    files: about(count, 'Files that were looked at'),
+    filesTotal: about(count, 'Files that there are'),
+    accesses: about({ type: 'array' }, 'What was read to tell'),
+  },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {
     session,

@@ -65,6 +65,25 @@ export interface BoundaryLoaded {
   readonly boundary: Json;
 }
 
+/** The data of a table is other than when it was looked at before: other than its contract says, or not any more. */
+export interface SourceDrifted {
+  readonly type: 'source.drifted';
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  readonly table: string;
+  /** Closed: no session reads it until it is found as declared. */
+  readonly state: 'open' | 'closed';
+  /** How it differs, as the engine found it; empty: it is as declared again. */
+  readonly drift: Json;
+  /** Files that were looked at, of so many. */
+  readonly files: number;
+  readonly filesTotal: number;
+  /** What was read to tell. */
+  readonly accesses: Json;
+}
+
 /** A grant, written once a boot before the first intent that names it. */
 export interface GrantIssued {
   readonly type: 'grant.issued';
@@ -146,6 +165,7 @@ export type RecordBody =
   | EvidencePruned
   | EvidenceGap
   | BoundaryLoaded
+  | SourceDrifted
   | GrantIssued
   | SessionIntent
   | SessionOutcome

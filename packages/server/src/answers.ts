@@ -74,6 +74,7 @@ export const Product = exactly({
     exactly({
       name: text,
       description: text,
+      closed: { ...flag, description: 'Its data is not what the contract declares: no session reads it now' },
       determinedBy: policies,
       filters: listOf(filter),
       columns: listOf(

@@ -37,6 +37,7 @@ export const problems = {
   claim_missing: [403, 'policy', 'A policy needs a claim that the subject does not have'],
   plan_refused: [500, 'plan', 'The plan is not governed throughout'],
   compute_failed: [422, 'computation', 'A value could not be computed'],
+  table_closed: [503, 'source', 'The data of the table is not what its contract declares'],
   source_failed: [502, 'source', 'A source could not be read'],
   limit_memory: [422, 'limits', 'The memory limit of the session was reached'],
   limit_spill: [422, 'limits', 'The spill limit of the session was reached'],

@@ -25,7 +25,12 @@ function openPurposes(product: Product, subject: Subject): readonly object[] {
 }
 
 /** What this subject with this purpose may see, and why. Throws `Refused`. */
-export function describeProduct(product: Product, subject: Subject, purpose: string | null): object {
+export function describeProduct(
+  product: Product,
+  subject: Subject,
+  purpose: string | null,
+  closed: ReadonlySet<string>,
+): object {
   const grant = grantOf(product, subject, purpose);
   const { boundary, fingerprint } = product;
   const { name, version, tenant, description, owner } = boundary.product;
@@ -39,7 +44,7 @@ export function describeProduct(product: Product, subject: Subject, purpose: str
     fingerprint,
     purpose: grant.purpose,
     determinedBy: decidedBy(grant, 'open', 'Product', name),
-    tables: tables(product, grant, subject),
+    tables: tables(product, grant, subject, closed),
     views: Object.entries(grant.views).map(([view, { determinedBy }]) => ({
       name: view,
       description: boundary.views[view]?.description ?? '',
@@ -68,13 +73,19 @@ function queryOf(boundary: Boundary, name: string): object {
   return { description: query?.description ?? '', parameters, columns: query?.columns ?? [] };
 }
 
-function tables({ boundary, backing }: Product, grant: Grant, subject: Subject): readonly object[] {
+function tables(
+  { boundary, backing }: Product,
+  grant: Grant,
+  subject: Subject,
+  closed: ReadonlySet<string>,
+): readonly object[] {
   // Where the server gives the claims, none is missing.
   const missingOf = (filter: Governor): readonly string[] =>
     backing === undefined ? missing(filter, boundary.rowFilters[filter.id]?.claims ?? [], subject) : [];
   return Object.entries(grant.tables).map(([name, granted]) => ({
     name,
     description: boundary.tables[name]?.description ?? '',
+    closed: closed.has(name),
     determinedBy: granted.determinedBy,
     filters: granted.filters.map((filter) => ({
       ...explain(filter, boundary.rowFilters[filter.id]?.description ?? ''),

@@ -1,6 +1,6 @@
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
-import { Path, type Product } from '@ambit/session';
+import { type Drifts, noDrifts, Path, type Product } from '@ambit/session';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { addAuthentication } from './authenticate.ts';
 import { addFailures } from './failures.ts';
@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly products: readonly Product[];
   readonly engine: Engine;
   readonly evidence: EvidenceLog;
+  /** Tables that are closed. Default: none. */
+  readonly drifts?: Drifts;
   readonly host: string;
   readonly port: number;
   /** PEM files. Needed for any host but loopback, unless `insecure`. */
@@ -82,12 +84,13 @@ export async function describeApi(): Promise<object> {
 }
 
 async function servingOf(options: ServerOptions): Promise<Serving> {
-  const { products, engine, evidence } = options;
+  const { products, engine, evidence, drifts = noDrifts } = options;
   return {
     products,
     engine,
     evidence,
-    path: new Path(products, engine, evidence),
+    drifts,
+    path: new Path(products, engine, evidence, drifts),
     keys: new KeyRing(options.keys),
     tokens: await TokenVerifier.create(options.issuers),
     limits: { ...limits, ...options.limits },

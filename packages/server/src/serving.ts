@@ -1,6 +1,6 @@
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
-import type { Path, Product } from '@ambit/session';
+import type { Drifts, Path, Product } from '@ambit/session';
 import type { KeyRing } from './keys.ts';
 import type { Limits } from './limits.ts';
 import type { TokenVerifier } from './tokens.ts';
@@ -10,6 +10,7 @@ export interface Serving {
   readonly products: readonly Product[];
   readonly engine: Engine;
   readonly evidence: EvidenceLog;
+  readonly drifts: Drifts;
   readonly path: Path;
   readonly keys: KeyRing;
   readonly tokens: TokenVerifier;

@@ -7,19 +7,27 @@ const TEMPLATES_KEPT_MAX = 1_000;
 const kept = new Map<string, SessionTemplate>();
 
 /** What the engine is told of a grant. The same grant gives the same object, and so the same bytes and digest. */
-export function describe(product: Product, grant: Grant & { readonly digest: string }): SessionTemplate {
+export function describe(
+  product: Product,
+  grant: Grant & { readonly digest: string },
+  closed: ReadonlySet<string>,
+): SessionTemplate {
   // Two products can have one boundary and lie in two places.
-  const key = `${grant.digest} ${JSON.stringify(product.roots)}`;
+  const key = `${grant.digest} ${JSON.stringify(product.roots)} ${[...closed].toSorted().join(' ')}`;
   const known = kept.get(key);
   if (known !== undefined) return known;
-  const template = templateOf(product, grant);
+  const template = templateOf(product, grant, closed);
   const [oldest] = kept.keys();
   if (kept.size >= TEMPLATES_KEPT_MAX && oldest !== undefined) kept.delete(oldest);
   kept.set(key, template);
   return template;
 }
 
-function templateOf({ boundary, fingerprint, roots }: Product, grant: Grant): SessionTemplate {
+function templateOf(
+  { boundary, fingerprint, roots }: Product,
+  grant: Grant,
+  closed: ReadonlySet<string>,
+): SessionTemplate {
   const sources = neededSources(boundary, grant);
   const stores = new Set(sources.map((name) => storeOf(boundary, name)));
   return {
@@ -40,6 +48,7 @@ function templateOf({ boundary, fingerprint, roots }: Product, grant: Grant): Se
         id,
         sql: boundary.rowFilters[id]?.where ?? '',
       })),
+      closed: closed.has(table) || lookedUp(boundary, grant, table).some((other) => closed.has(other)),
       statistics: boundary.tables[table]?.statistics ?? true,
     })),
     views: pick(Object.keys(grant.views), (view) => ({ sql: boundary.views[view]?.sql ?? '' })),
@@ -52,23 +61,27 @@ function templateOf({ boundary, fingerprint, roots }: Product, grant: Grant): Se
 /** Granted tables, and what the row filters that apply to them read. */
 function neededSources(boundary: Product['boundary'], grant: Grant): readonly string[] {
   const needed = new Set(Object.keys(grant.tables));
-  for (const { filters } of Object.values(grant.tables)) {
-    for (const id of applying(filters)) {
-      for (const table of Object.keys(boundary.rowFilters[id]?.reads.tables ?? {})) needed.add(table);
-    }
+  for (const table of Object.keys(grant.tables)) {
+    for (const other of lookedUp(boundary, grant, table)) needed.add(other);
   }
   return [...needed].filter((table) => table in boundary.tables).toSorted();
+}
+
+/** Tables that the row filters of a table read. */
+function lookedUp(boundary: Product['boundary'], grant: Grant, table: string): readonly string[] {
+  const filters = applying(grant.tables[table]?.filters ?? []);
+  return filters.flatMap((id) => Object.keys(boundary.rowFilters[id]?.reads.tables ?? {}));
 }
 
 function applying(governors: readonly Governor[]): readonly string[] {
   return governors.filter(({ exemptedBy }) => exemptedBy.length === 0).map(({ id }) => id);
 }
 
-function storeOf(boundary: Product['boundary'], table: string): string {
+export function storeOf(boundary: Product['boundary'], table: string): string {
   return boundary.catalogs[boundary.tables[table]?.catalog ?? '']?.store ?? '';
 }
 
-function sourceOf(table: BoundaryTable, store: string): SessionTemplate['sources'][string] {
+export function sourceOf(table: BoundaryTable, store: string): SessionTemplate['sources'][string] {
   const columns = table.columns.map(({ name, type, nullable }) => ({ name, type, nullable }));
   const partitions = [...(table.partitions ?? [])];
   return { store, path: table.path, format: { ...table.format }, columns, partitions };

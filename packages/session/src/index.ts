@@ -1,5 +1,6 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
+export { DriftWatch, type Drifts, driftText, inspect, noDrifts, type TableState } from './drift.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
 export { grantOf, productUnknown } from './grant.ts';

@@ -5,6 +5,7 @@ import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
 import { describe } from './describe.ts';
+import { type Drifts, noDrifts } from './drift.ts';
 import { Refused, SessionFailed } from './errors.ts';
 import { grantOf, productUnknown } from './grant.ts';
 import { type Product, subjectOn } from './load.ts';
@@ -72,13 +73,15 @@ export class Path {
   readonly #products: ReadonlyMap<string, Product>;
   readonly #engine: Engine;
   readonly #evidence: EvidenceLog;
+  readonly #drifts: Drifts;
   readonly #admission = new Admission();
   readonly #sessions = new Map<string, Running>();
 
-  constructor(products: readonly Product[], engine: Engine, evidence: EvidenceLog) {
+  constructor(products: readonly Product[], engine: Engine, evidence: EvidenceLog, drifts: Drifts = noDrifts) {
     this.#products = new Map(products.map((product) => [product.boundary.product.name, product]));
     this.#engine = engine;
     this.#evidence = evidence;
+    this.#drifts = drifts;
   }
 
   /** Resolves when the first bytes are there. Throws `Refused`, `SessionFailed` or `EvidenceUnavailable` before that. */
@@ -179,7 +182,7 @@ export class Path {
     const { product, grant, statement, request, clockMicros, watch } = session;
     try {
       const known = await this.#ready(session);
-      const started = await this.#engine.open(describe(product, grant), {
+      const started = await this.#engine.open(describe(product, grant, this.#drifts.closed(product)), {
         session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,

@@ -185,6 +185,7 @@ impl Product {
                 })
                 .collect(),
             filters: held.policy.filters(),
+            closed: false,
             statistics: true,
         };
         SessionTemplate {

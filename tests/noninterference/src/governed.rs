@@ -327,6 +327,7 @@ fn governed(table: &Table) -> ambit_protocol::Table {
         source: format!("raw_{}", table.name),
         columns: columns.collect(),
         filters: filters.collect(),
+        closed: false,
         // One of a world's tables does without.
         statistics: table.name != "t1",
     }

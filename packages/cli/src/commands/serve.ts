@@ -1,5 +1,6 @@
 import { Command } from '@commander-js/extra-typings';
 
+import { jsonOption } from '../arguments.ts';
 import type { Terminal } from '../terminal.ts';
 
 // What serves is loaded when it is needed: the other commands talk to a server and start in a fraction of the time.
@@ -15,6 +16,19 @@ export function serveCommand(terminal: Terminal) {
     .action(async (paths, options) => {
       const { serveContracts } = await import('../serving.ts');
       await serveContracts(terminal, paths, options);
+    });
+}
+
+/** `ambit drift`: tells where data is not what contracts declare. */
+export function driftCommand(terminal: Terminal) {
+  return new Command('drift')
+    .description('hold the data against the contracts, without reading a row')
+    .argument('[paths...]', 'contracts, or folders of them (default: this folder)')
+    .option('--environment <file>', 'what the contracts run with (default: development on this machine)')
+    .addOption(jsonOption())
+    .action(async (paths, options) => {
+      const { tellDrift } = await import('../drift.ts');
+      await tellDrift(terminal, paths, options);
     });
 }
 

@@ -30,7 +30,7 @@ export function productPage(product: ProductDescription): string {
   return `${lines.join('\n')}\n`;
 }
 
-function tableLines({ columns, filters }: ProductDescription['tables'][number]): readonly string[] {
+function tableLines({ columns, filters, closed }: ProductDescription['tables'][number]): readonly string[] {
   const governed = (one: {
     readonly id: string;
     readonly description: string;
@@ -38,6 +38,7 @@ function tableLines({ columns, filters }: ProductDescription['tables'][number]):
     readonly exemptedBy: readonly string[];
   }) => (one.applies ? `${one.id} (${one.description})` : `not ${one.id}: exempted by ${one.exemptedBy.join(', ')}`);
   return [
+    ...(closed ? ['closed: its data is not what the contract declares'] : []),
     ...filters.map(
       (filter) =>
         `rows: ${governed(filter)}${filter.missingClaims.length > 0 ? `; you lack claim ${filter.missingClaims.join(', ')}` : ''}`,

@@ -44,6 +44,13 @@ export type CheckScope =
 export type LineageHow =
   'identity' | 'transformation' | 'aggregation' | 'join' | 'group_by' | 'filter' | 'sort' | 'window' | 'conditional';
 /**
+ * Kinds of drift. All but the first make queries of the table fail.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "DriftKind".
+ */
+export type DriftKind = 'appeared' | 'vanished' | 'retyped' | 'header' | 'unreadable';
+/**
  * Kinds of functions.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -75,6 +82,7 @@ export type EngineErrorCode =
   | 'claim_missing'
   | 'plan_refused'
   | 'compute_failed'
+  | 'table_closed'
   | 'source_failed'
   | 'limit_memory'
   | 'limit_spill'
@@ -91,20 +99,6 @@ export type EngineErrorCode =
  * via the `definition` "FrameKind".
  */
 export type FrameKind = 'planned' | 'data' | 'outcome';
-/**
- * Formats of data frames.
- *
- * This interface was referenced by `EngineProtocol`'s JSON-Schema
- * via the `definition` "OutputFormat".
- */
-export type OutputFormat = 'arrow' | 'ndjson' | 'json' | 'csv';
-/**
- * Ends of a session.
- *
- * This interface was referenced by `EngineProtocol`'s JSON-Schema
- * via the `definition` "OutcomeStatus".
- */
-export type OutcomeStatus = 'completed' | 'refused' | 'failed' | 'cancelled';
 /**
  * File formats of a source.
  *
@@ -153,6 +147,20 @@ export type Store = {
    */
   root: string;
 };
+/**
+ * Formats of data frames.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OutputFormat".
+ */
+export type OutputFormat = 'arrow' | 'ndjson' | 'json' | 'csv';
+/**
+ * Ends of a session.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "OutcomeStatus".
+ */
+export type OutcomeStatus = 'completed' | 'refused' | 'failed' | 'cancelled';
 
 /**
  * A column of a checked query.
@@ -422,6 +430,34 @@ export interface LineageInput {
   table: string;
 }
 /**
+ * A difference between a contract and the data.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Drift".
+ */
+export interface Drift {
+  /**
+   * The column; none where it is the whole source.
+   */
+  column: string | null;
+  /**
+   * Declared type, or names.
+   */
+  declared: string | null;
+  /**
+   * Type or names in the file, or why it cannot be read.
+   */
+  found: string | null;
+  /**
+   * What it is.
+   */
+  kind: DriftKind;
+  /**
+   * Path in the store of the first file that differs so.
+   */
+  object: string;
+}
+/**
  * Everything that a contract can name of the engine: emitted to `schemas/engine-catalog.json`.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -668,6 +704,142 @@ export interface Sandbox {
   seccomp: string;
 }
 /**
+ * What was found.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "InspectReport".
+ */
+export interface InspectReport {
+  /**
+   * By name of the source.
+   */
+  sources: {
+    [k: string]: SourceState;
+  };
+}
+/**
+ * A source as its files are now.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SourceState".
+ */
+export interface SourceState {
+  /**
+   * What was read to tell.
+   */
+  accesses: SourceAccess[];
+  /**
+   * Where it is not as declared, sorted, each column once. For JSON, and for CSV without a header, only whether the files
+   * are there: their columns are known when rows are read.
+   */
+  drift: Drift[];
+  /**
+   * Files that were looked at. Of a folder with very many, the last by name.
+   */
+  files: number;
+  /**
+   * Files that there are.
+   */
+  filesTotal: number;
+}
+/**
+ * What was read of one object.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "SourceAccess".
+ */
+export interface SourceAccess {
+  /**
+   * Bytes read.
+   */
+  bytes: number;
+  /**
+   * Reference of the credential that was used.
+   */
+  credential: string | null;
+  /**
+   * Requests that the store refused or failed.
+   */
+  failures: number;
+  /**
+   * Path in the store. For a listing, the folder, ending with `/`.
+   */
+  object: string;
+  /**
+   * Byte ranges `[start, end)` that were read, merged and sorted.
+   */
+  ranges: [number, number][];
+  /**
+   * Requests: lists, heads and reads.
+   */
+  requests: number;
+  /**
+   * Size of the object, in bytes, when it was opened.
+   */
+  size: number | null;
+  /**
+   * Name of the store.
+   */
+  store: string;
+  /**
+   * Version of the object: its entity tag.
+   */
+  version: string | null;
+}
+/**
+ * Sources to look at.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "InspectRequest".
+ */
+export interface InspectRequest {
+  /**
+   * Fingerprint of the boundary that they belong to.
+   */
+  boundary: string;
+  /**
+   * Sources by name.
+   */
+  sources: {
+    [k: string]: Source;
+  };
+  /**
+   * Stores by name. Only those that a source below needs.
+   */
+  stores: {
+    [k: string]: Store;
+  };
+}
+/**
+ * A table as it lies in a store.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Source".
+ */
+export interface Source {
+  /**
+   * All declared columns, in declared order.
+   */
+  columns: Column[];
+  /**
+   * How the bytes are read.
+   */
+  format: SourceFormat;
+  /**
+   * Those of the columns whose values the names of folders carry, outermost first: `tenant=acme/part.parquet`. Empty: files
+   * have all columns.
+   */
+  partitions: string[];
+  /**
+   * Path of a file in the store, or of a folder when it ends with `/`. Relative, `/`-separated, no `.` or `..`.
+   */
+  path: string;
+  /**
+   * Name of a store of the template.
+   */
+  store: string;
+}
+/**
  * Where a statement's columns come from, as the statement says it: taken from its bound plan, before any optimizer. It
  * names what the consumer was granted and used. What only the policy reads is not in it: filters and masks are named by
  * their ids, see [`TableUse`](crate::TableUse).
@@ -886,50 +1058,6 @@ export interface Outcome {
    * Where time went.
    */
   timings: Timings;
-}
-/**
- * What was read of one object.
- *
- * This interface was referenced by `EngineProtocol`'s JSON-Schema
- * via the `definition` "SourceAccess".
- */
-export interface SourceAccess {
-  /**
-   * Bytes read.
-   */
-  bytes: number;
-  /**
-   * Reference of the credential that was used.
-   */
-  credential: string | null;
-  /**
-   * Requests that the store refused or failed.
-   */
-  failures: number;
-  /**
-   * Path in the store. For a listing, the folder, ending with `/`.
-   */
-  object: string;
-  /**
-   * Byte ranges `[start, end)` that were read, merged and sorted.
-   */
-  ranges: [number, number][];
-  /**
-   * Requests: lists, heads and reads.
-   */
-  requests: number;
-  /**
-   * Size of the object, in bytes, when it was opened.
-   */
-  size: number | null;
-  /**
-   * Name of the store.
-   */
-  store: string;
-  /**
-   * Version of the object: its entity tag.
-   */
-  version: string | null;
 }
 /**
  * What a session left behind.
@@ -1157,41 +1285,16 @@ export interface SessionTemplate {
   };
 }
 /**
- * A table as it lies in a store.
- *
- * This interface was referenced by `EngineProtocol`'s JSON-Schema
- * via the `definition` "Source".
- */
-export interface Source {
-  /**
-   * All declared columns, in declared order.
-   */
-  columns: Column[];
-  /**
-   * How the bytes are read.
-   */
-  format: SourceFormat;
-  /**
-   * Those of the columns whose values the names of folders carry, outermost first: `tenant=acme/part.parquet`. Empty: files
-   * have all columns.
-   */
-  partitions: string[];
-  /**
-   * Path of a file in the store, or of a folder when it ends with `/`. Relative, `/`-separated, no `.` or `..`.
-   */
-  path: string;
-  /**
-   * Name of a store of the template.
-   */
-  store: string;
-}
-/**
  * A table as this grant shows it.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
  * via the `definition` "Table".
  */
 export interface Table {
+  /**
+   * Its data is not what the contract declares: whoever names it is told that it is closed.
+   */
+  closed: boolean;
   /**
    * The columns that exist for this session, in declared order. One that is not here was never there.
    */

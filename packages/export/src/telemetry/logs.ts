@@ -67,6 +67,15 @@ function saidOf(record: EvidenceRecord, intent: SessionIntent | null): Said | nu
     const body = 'the evidence can be written again; while it could not, no session ran';
     return { severity: ERROR, eventName: 'ambit.evidence.gap', body, attributes: {} };
   }
+  if (record.type === 'source.drifted') {
+    const { product, table, state } = record;
+    return {
+      severity: state === 'closed' ? ERROR : INFO,
+      eventName: 'ambit.source.drifted',
+      body: `a table is ${state}: its data is other than it was`,
+      attributes: { 'db.namespace': product, 'db.collection.name': table, 'ambit.table.state': state },
+    };
+  }
   if (record.type === 'request.refused') {
     // Without a boundary the product is whatever was asked for, by anybody.
     const product = record.fingerprint === null ? {} : { 'db.namespace': record.product ?? '' };

@@ -28,7 +28,7 @@ export function addEvidenceRoutes(app: FastifyInstance, serving: Serving): void 
     (request) => {
       const product = productNamed(serving, EVIDENCE);
       if (product === undefined) throw productUnknown(EVIDENCE);
-      return describeProduct(product, asking(request), purposeOf(request));
+      return describeProduct(product, asking(request), purposeOf(request), serving.drifts.closed(product));
     },
   );
   app.post(

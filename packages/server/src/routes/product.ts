@@ -51,7 +51,10 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
         response: { 200: answers.json('The product as you may see it', answers.Product), ...refusals(...closed) },
       },
     },
-    (request) => describeProduct(found(serving, request.params), asking(request), purposeOf(request)),
+    (request) => {
+      const product = found(serving, request.params);
+      return describeProduct(product, asking(request), purposeOf(request), serving.drifts.closed(product));
+    },
   );
   app.get(
     '/v1/products/:product/openapi.json',

@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util';
+import { canonicalize } from '@ambit/contract';
+import type { Drift, Engine, InspectRequest, SourceState } from '@ambit/engine';
+import type { EvidenceLog, Json } from '@ambit/evidence';
+import { sourceOf, storeOf } from './describe.ts';
+import type { Product } from './load.ts';
+
+/** A table whose data was held against its contract. */
+export interface TableState {
+  readonly product: Product;
+  readonly table: string;
+  /** Closed: no session reads it. */
+  readonly closed: boolean;
+  readonly found: SourceState;
+}
+
+/** Tables that are closed because their data is not what their contract declares. */
+export interface Drifts {
+  closed(product: Product): ReadonlySet<string>;
+}
+
+/** Where nobody looks, nothing is closed: the engine holds each file against the contract when it reads it. */
+export const noDrifts: Drifts = { closed: () => new Set() };
+
+/**
+ * Holds the data of products against their contracts, now and again. A column that appeared is told and shown to nobody. What
+ * else differs closes the table: whoever asks for it is told so at once, and a record says what was found.
+ */
+export class DriftWatch implements Drifts {
+  readonly #engine: Pick<Engine, 'inspect'>;
+  readonly #evidence: EvidenceLog;
+  readonly #tell: (message: string) => void;
+  /** By product as it lies on this machine, then by table. */
+  readonly #known = new Map<string, Map<string, TableState>>();
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(engine: Pick<Engine, 'inspect'>, evidence: EvidenceLog, tell: (message: string) => void) {
+    this.#engine = engine;
+    this.#evidence = evidence;
+    this.#tell = tell;
+  }
+
+  closed(product: Product): ReadonlySet<string> {
+    const states = [...(this.#known.get(keyOf(product))?.values() ?? [])];
+    return new Set(states.filter(({ closed }) => closed).map(({ table }) => table));
+  }
+
+  /** Looks at these products once, then again after each `everyMs`. Resolves after the first time. */
+  async start(products: () => readonly Product[], everyMs: number): Promise<void> {
+    await this.check(products());
+    this.#timer = setInterval(() => void this.check(products()), everyMs);
+    this.#timer.unref();
+  }
+
+  /** Looks at the products. One that cannot be looked at stays as it was. */
+  check(products: readonly Product[]): Promise<void> {
+    this.#running = this.#running.then(async () => {
+      for (const product of products.filter(({ backing }) => backing === undefined)) {
+        try {
+          for (const state of await inspect(this.#engine, product)) await this.#found(state);
+        } catch (error) {
+          this.#tell(`the data of ${product.boundary.product.name} cannot be looked at: ${(error as Error).message}`);
+        }
+      }
+    });
+    return this.#running;
+  }
+
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** Records what is other than it was. A table that was never looked at counts as one that is as declared. */
+  async #found(state: TableState): Promise<void> {
+    const { product, table, closed, found } = state;
+    const tables = this.#known.get(keyOf(product)) ?? new Map<string, TableState>();
+    this.#known.set(keyOf(product), tables);
+    const before = tables.get(table);
+    tables.set(table, state);
+    if (isDeepStrictEqual(before?.found.drift ?? [], found.drift)) return;
+    const { name, version } = product.boundary.product;
+    this.#tell(told(name, state));
+    await this.#evidence.append({
+      type: 'source.drifted',
+      product: name,
+      version,
+      environment: product.boundary.environment,
+      fingerprint: product.fingerprint,
+      table,
+      state: closed ? 'closed' : 'open',
+      drift: found.drift as unknown as Json,
+      files: found.files,
+      filesTotal: found.filesTotal,
+      accesses: found.accesses as unknown as Json,
+    });
+  }
+}
+
+/** Holds the data of a product's tables against its contract. Throws `EngineUnavailable`. */
+export async function inspect(engine: Pick<Engine, 'inspect'>, product: Product): Promise<readonly TableState[]> {
+  const report = await engine.inspect(requestOf(product));
+  return Object.entries(report.sources).map(([table, found]) => ({
+    product,
+    table,
+    closed: found.drift.some(({ kind }) => kind !== 'appeared'),
+    found,
+  }));
+}
+
+/** A difference between a contract and its data, as a sentence. */
+export function driftText({ kind, column, declared, found, object }: Drift): string {
+  switch (kind) {
+    case 'appeared':
+      return `column \`${column}\` of type ${found} appeared in ${object}: no session sees it`;
+    case 'vanished':
+      return `column \`${column}\` is not in ${object} any more`;
+    case 'retyped':
+      return `column \`${column}\` is ${found} in ${object}, and ${declared} in the contract`;
+    case 'header':
+      return `the header of ${object} is \`${found}\`, and the contract declares \`${declared}\``;
+    case 'unreadable':
+      return `${object} cannot be read: ${found}`;
+  }
+}
+
+function told(product: string, { table, closed, found }: TableState): string {
+  const state = closed ? 'is closed' : 'is open';
+  const why = found.drift.map(driftText);
+  return `table ${table} of ${product} ${state}: ${why.length === 0 ? 'its data is what its contract declares' : why.join('; ')}`;
+}
+
+function requestOf({ boundary, fingerprint, roots }: Product): InspectRequest {
+  const stores = Object.entries(boundary.stores).map(([name, { credential }]) => [
+    name,
+    { kind: 'local' as const, root: roots[name] ?? '', credential },
+  ]);
+  const sources = Object.entries(boundary.tables).map(([name, table]) => [
+    name,
+    sourceOf(table, storeOf(boundary, name)),
+  ]);
+  return {
+    boundary: fingerprint,
+    stores: Object.fromEntries(stores) as InspectRequest['stores'],
+    sources: Object.fromEntries(sources) as InspectRequest['sources'],
+  };
+}
+
+function keyOf({ fingerprint, roots }: Product): string {
+  return `${fingerprint} ${canonicalize(roots)}`;
+}
