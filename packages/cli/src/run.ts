@@ -3,6 +3,7 @@ import { Command, CommanderError } from '@commander-js/extra-typings';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
+import { odcsCommand } from './commands/odcs.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
 import { driftCommand, serveCommand, validateCommand } from './commands/serve.ts';
@@ -48,6 +49,7 @@ function program(terminal: Terminal): Command {
     .addCommand(receiptCommand(terminal))
     .addCommand(verifyCommand(terminal))
     .addCommand(evidenceCommand(terminal))
+    .addCommand(odcsCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

@@ -172,11 +172,16 @@ export const Contract = Type.Object(
                 'Whether what files say of the rows may choose how a query runs. Never shown, but time can tell of it. Default: true',
             }),
           ),
-          columns: Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
-            minProperties: 1,
-            additionalProperties: false,
-            description: 'Columns in their order, as the source has them',
-          }),
+          columns: opt(
+            Type.Record(Type.String({ pattern: COLUMN_NAME }), Column, {
+              minProperties: 1,
+              additionalProperties: false,
+              description: 'Columns in their order, as the source has them',
+            }),
+          ),
+          odcs: opt(
+            text('In place of columns: an ODCS v3 file that has them, relative to this one; after # the object, where it has another name'),
+          ),
         },
         strict,
       ),
@@ -370,7 +375,15 @@ export const Environment = Type.Object(
   { ...strict, title: 'Ambit environment', description: 'What a contract runs with' },
 );
 
-export type Contract = Static<typeof Contract>;
+/** A contract as its file says it. */
+export type DeclaredContract = Static<typeof Contract>;
+type DeclaredTable = DeclaredContract['tables'][string];
+/** Columns of a table, in their order. */
+export type Columns = NonNullable<DeclaredTable['columns']>;
+/** A contract whose tables all have their columns, wherever they are declared. */
+export type Contract = Omit<DeclaredContract, 'tables'> & {
+  readonly tables: Readonly<Record<string, Omit<DeclaredTable, 'columns' | 'odcs'> & { readonly columns: Columns }>>;
+};
 export type Environment = Static<typeof Environment>;
 export type Limits = Static<typeof Limits>;
 

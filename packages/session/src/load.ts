@@ -8,6 +8,7 @@ import {
   type CheckRequest,
   type ClaimValue,
   Contract,
+  type DeclaredContract,
   type Document,
   type EngineFacts,
   Environment,
@@ -18,6 +19,7 @@ import {
   readDocument,
   reportProblems,
 } from '@ambit/contract';
+import { withColumns } from './odcs.ts';
 import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
 
 /** A product that can be served. */
@@ -135,10 +137,14 @@ export async function loadProduct(
   engine: Checker,
   facts: EngineFacts,
 ): Promise<Product | { readonly problems: readonly Problem[] }> {
-  const document = readDocument<Contract>(await readFile(file, 'utf8'), file, Contract);
-  if (document.value === null) return { problems: document.problems };
-  const prepared = prepare(document, document.value, environment, facts);
-  const cedar = await readCedar(document, document.value);
+  const declared = readDocument<DeclaredContract>(await readFile(file, 'utf8'), file, Contract);
+  if (declared.value === null) return { problems: declared.problems };
+  const whole = await withColumns(declared, declared.value);
+  if ('problems' in whole) return { problems: inOrder([...declared.problems, ...whole.problems]) };
+  const { contract } = whole;
+  const document = { ...declared, value: contract };
+  const prepared = prepare(document, contract, environment, facts);
+  const cedar = await readCedar(document, contract);
   const report = await engine.check(prepared.request);
   const problems = [...document.problems, ...prepared.problems, ...cedar.problems, ...reportProblems(prepared, report)];
   if (problems.length > 0) return { problems: inOrder(problems) };
@@ -151,7 +157,7 @@ export async function loadProduct(
     boundary,
     fingerprint: fingerprint(boundary),
     policies: compilePolicies(boundary),
-    roots: rootsOf(document.value, dirname(file), environment),
+    roots: rootsOf(contract, dirname(file), environment),
   };
 }
 

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  type Columns,
+  columnsOf,
+  type Contract,
+  type DeclaredContract,
+  type Document,
+  OdcsContract,
+  type Problem,
+  readDocument,
+} from '@ambit/contract';
+
+/** The contract with the columns of every table: some may be declared in an ODCS file, where they stand once. */
+export async function withColumns(
+  document: Document<DeclaredContract>,
+  declared: DeclaredContract,
+): Promise<{ readonly contract: Contract } | { readonly problems: readonly Problem[] }> {
+  const problems: Problem[] = [];
+  const tables: [string, Contract['tables'][string]][] = [];
+  for (const [name, { columns, odcs, ...table }] of Object.entries(declared.tables)) {
+    const say = (message: string, hint: string): void =>
+      void problems.push(document.problem(['tables', name], message, hint, 'key'));
+    if (columns !== undefined && odcs !== undefined) {
+      say(`the columns of table \`${name}\` are declared twice`, 'keep `columns` or `odcs`');
+    } else if (columns !== undefined) tables.push([name, { ...table, columns }]);
+    else if (odcs === undefined) {
+      say(`table \`${name}\` has no columns`, 'declare `columns`, or say in which ODCS file they are: `odcs`');
+    } else {
+      const found = await fromFile(document, name, odcs);
+      if ('problems' in found) problems.push(...found.problems);
+      else tables.push([name, { ...table, columns: found.columns }]);
+    }
+  }
+  if (problems.length > 0) return { problems };
+  return { contract: { ...declared, tables: Object.fromEntries(tables) } };
+}
+
+async function fromFile(
+  document: Document<DeclaredContract>,
+  table: string,
+  named: string,
+): Promise<{ readonly columns: Columns } | { readonly problems: readonly Problem[] }> {
+  const [path = '', object = table] = named.split('#');
+  const file = join(dirname(document.file), path);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch {
+    const problem = document.problem(['tables', table, 'odcs'], `cannot read \`${path}\``, 'it is relative to this file');
+    return { problems: [problem] };
+  }
+  const odcs = readDocument<OdcsContract>(text, file, OdcsContract);
+  return odcs.value === null ? { problems: odcs.problems } : columnsOf(odcs, odcs.value, object);
+}
