@@ -149,6 +149,19 @@ test('a key that is destroyed while the server runs is not used, nor made, again
   );
 }, 60_000);
 
+test('keys do not lie where a copy of the log would have them', async () => {
+  const file = join(world.server.folder, 'within.yaml');
+  const text = readFileSync(join(world.server.folder, 'environment.yaml'), 'utf8');
+  for (const within of ['.ambit/evidence', '.ambit/evidence/seals', '.ambit/../.ambit/evidence/..seals']) {
+    writeFileSync(file, `${text}evidenceSeals: ${within}\n`);
+    const { code, err } = await world.ambit(['evidence', 'seal', 'list', '--environment', file]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/lie in the folder of the log/);
+  }
+  writeFileSync(file, `${text}evidenceSeals: elsewhere\nevidenceSealPeriod: day\n`);
+  expect((await world.ambit(['evidence', 'seal', 'list', '--environment', file])).code).toBe(0);
+});
+
 test('without a server too, and the log says so; verifying needs no keys', async () => {
   const { session } = await world.ask({ sql: SQL });
   await world.server.stop();

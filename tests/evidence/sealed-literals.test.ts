@@ -1,10 +1,18 @@
-import { randomBytes, randomInt } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv } from 'ajv';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../exports/receiver.ts';
+import { root } from '../server.ts';
 import { type Name, type SealedWorld, startSealed } from './sealed-world.ts';
 
 // Secrets as literals, in every place where a statement or a request can have one. Then nothing that the server keeps, says,
 // sends or answers to others holds any of them.
+
+const valid = new Ajv({ strict: false }).compile(
+  JSON.parse(readFileSync(join(root, 'schemas/evidence-record.schema.json'), 'utf8')) as object,
+);
 
 let world: SealedWorld;
 beforeAll(async () => {
@@ -169,8 +177,13 @@ test('no secret that was asked with is anywhere but with whom it is', async () =
     expect(holds(await receipt.text())).toEqual([]);
   }
 
+  for (const record of world.records())
+    expect(valid(record), `${JSON.stringify(record['type'])}: ${JSON.stringify(valid.errors)}`).toBe(true);
+  expect(world.records().filter(({ sealed }) => sealed !== undefined).length).toBeGreaterThan(100);
+
   // Its own subject and the owner read what was asked.
   const [first = ''] = sessions;
+  expect(holds(await (await world.server.as('ann', '/v1/sessions')).text()).length).toBeGreaterThan(20);
   for (const name of ['ann', 'olga'] satisfies Name[]) {
     const shown = await (await world.server.as(name, `/v1/sessions/${first}`)).text();
     expect(shown).toContain(secrets[0]);
@@ -188,7 +201,6 @@ test('no secret that was asked with is anywhere but with whom it is', async () =
 }, 300_000);
 
 test('digests in the log are none that somebody could find by trying', async () => {
-  const { createHash } = await import('node:crypto');
   const sql = `SELECT id FROM emp WHERE id = 7`;
   const { session, text } = await world.ask({ sql });
   const plain = [sql, text].map((one) => createHash('sha256').update(one).digest('hex'));

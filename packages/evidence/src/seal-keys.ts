@@ -94,6 +94,8 @@ class FolderSealKeys implements SealKeys {
   async list(): Promise<readonly SealKeyState[]> {
     const names = await this.#names();
     const ids = new Set(names.flatMap((name) => idOf(name) ?? []));
+    // Nor is it kept in memory until somebody asks for it.
+    if (this.#current !== null && isDestroyed(this.#current.id, names)) this.#current = null;
     return Promise.all(
       [...ids]
         .toSorted()
@@ -124,7 +126,6 @@ class FolderSealKeys implements SealKeys {
       // Another server of the log was first.
       if (error.code !== 'ENOENT') throw error;
     });
-    if (this.#current?.id === id) this.#current = null;
   }
 
   #now(): string {
