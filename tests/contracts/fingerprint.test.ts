@@ -63,6 +63,15 @@ function shuffled(value: unknown, turn: number, key = ''): unknown {
 }
 
 describe('the fingerprint stays', () => {
+  it('where literals are kept, said or not, and moves where they are sealed', async () => {
+    expect(await fingerprintOf(`${source}\nevidence: { literals: kept }\n`)).toBe(before.fingerprint);
+    expect(await fingerprintOf(`${source}\nevidence: {}\n`)).toBe(before.fingerprint);
+    expect(before.boundary).not.toHaveProperty('evidence');
+    const sealed = await load(`${source}\nevidence: { literals: sealed }\n`);
+    expect(sealed.fingerprint).not.toBe(before.fingerprint);
+    expect(sealed.boundary.evidence).toEqual({ literals: 'sealed' });
+    expect(await fingerprintOf(`${source}\nevidence: { literals: hidden }\n`)).toBeNull();
+  });
   it('with any order of keys, style and width', { timeout: 60_000 }, async () => {
     const styles = fc.constantFrom<Scalar.Type>('PLAIN', 'QUOTE_DOUBLE', 'QUOTE_SINGLE', 'BLOCK_LITERAL');
     await fc.assert(

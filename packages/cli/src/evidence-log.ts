@@ -1,5 +1,13 @@
-import { resolve } from 'node:path';
-import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import {
+  EvidenceDamaged,
+  EvidenceKeyUnknown,
+  EvidenceLocked,
+  type EvidenceLog,
+  folderSealKeys,
+  openLog,
+  type SealKeys,
+} from '@ambit/evidence';
 import type { BoundEnvironment } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
@@ -24,18 +32,34 @@ export function evidenceFolder(terminal: Terminal, environment: BoundEnvironment
   return stateOf(terminal, environment, environment.value.evidence, 'evidence');
 }
 
+/** The keys that seal literals in the log of an environment. A copy of the log must not have them with it. */
+export function sealKeys(terminal: Terminal, environment: BoundEnvironment): SealKeys {
+  const { evidenceSeals, evidenceSealPeriod } = environment.value;
+  const folder = stateOf(terminal, environment, evidenceSeals, 'evidence.seals');
+  const within = relative(evidenceFolder(terminal, environment), folder);
+  if (!isAbsolute(within) && within.split(sep)[0] !== '..')
+    throw new CliError(
+      exitCodes.failed,
+      'the keys that seal literals lie in the folder of the log',
+      'name another folder as `evidenceSeals`: whoever copies the log must not copy them',
+    );
+  return folderSealKeys(folder, evidenceSealPeriod);
+}
+
 /** Opens the log of an environment, for this process alone. */
 export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
   const folder = evidenceFolder(terminal, environment);
   const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
-  return openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+  return openLog({ folder, key, seals: sealKeys(terminal, environment), ambit: version }).catch((error: unknown) =>
+    explainLog(error, folder),
+  );
 }
 
 /** Why there is no log to write. Without one nothing is served. */
 function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceLocked) {
     const hint = 'one server writes one log; stop the other, or give this one a log of its own';
-    throw new CliError(exitCodes.failed, error.message, hint);
+    throw new CliError(exitCodes.failed, error.message, hint, { cause: error });
   }
   if (error instanceof EvidenceDamaged) {
     const hint = `\`ambit verify ${folder}\` tells more; keep the folder as it is for whoever investigates, and give the server another`;

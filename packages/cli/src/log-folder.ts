@@ -27,8 +27,11 @@ export async function* recordsOf(folder: string): AsyncGenerator<EvidenceRecord,
   }
 }
 
-/** A session as its log tells it, whole: whoever has the log may read it. */
-export async function sessionInLog(folder: string, session: string): Promise<SessionEvidence> {
+/**
+ * A session as its log tells it, whole: whoever has the log may read it. What was sealed, whoever has the keys too: they are in
+ * `seals`.
+ */
+export async function sessionInLog(folder: string, session: string, seals: string): Promise<SessionEvidence> {
   const documents = new Map<string, Json>();
   let intent: (RecordEnvelope & SessionIntent) | null = null;
   let outcome: (RecordEnvelope & SessionOutcome) | null = null;
@@ -52,7 +55,14 @@ export async function sessionInLog(folder: string, session: string): Promise<Ses
       'the log does not hold the grant or the boundary of the session',
       'they were pruned',
     );
-  return { session, intent, outcome, grant, boundary, whole: true } as unknown as SessionEvidence;
+  const { folderSealKeys } = await import('@ambit/evidence');
+  const { reveal } = await import('@ambit/session');
+  const { evidence, seal } = await reveal(
+    { intent, outcome, grant: null, boundary: null },
+    { seals: folderSealKeys(seals) },
+  );
+  const opened = { session, intent: evidence.intent, outcome: evidence.outcome, grant, boundary, whole: true };
+  return { ...opened, ...(seal === null ? {} : { seal }) } as unknown as SessionEvidence;
 }
 
 /** Keeps boundaries and grants by fingerprint and digest. */

@@ -16,6 +16,8 @@ export interface Boundary {
     readonly purposes: readonly string[];
     readonly claims: Readonly<Record<string, ClaimValue>>;
   } | null;
+  /** Absent where records hold the values in statements as they were asked. */
+  readonly evidence?: { readonly literals: 'sealed' };
   readonly session: { readonly scope: Scope; readonly maxScope: Scope };
   readonly stores: Readonly<Record<string, BoundaryStore>>;
   readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;

@@ -216,6 +216,7 @@ export function boundaryOf(
       anonymous === undefined
         ? null
         : { purposes: anonymous.purposes.toSorted(), claims: exact(anonymous.claims ?? {}) },
+    ...(contract.evidence?.literals === 'sealed' ? { evidence: { literals: 'sealed' as const } } : {}),
     session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
     ...sourcesOf(contract, environment),
     ...sqlOf(contract, report),

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { PolicyTests } from './policy-tests-schema.ts';
 import { oneOf, opt, strict, text } from './schema-parts.ts';
@@ -123,6 +124,7 @@ export const Contract = Type.Object(
         { ...strict, description: 'How sessions of the product may be shared' },
       ),
     ),
+    evidence: opt(Evidence),
     stores: map(
       SQL_NAME,
       Type.Object(
@@ -324,6 +326,12 @@ export const Environment = Type.Object(
     evidenceKey: opt(
       text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
+    evidenceSeals: opt(
+      text(
+        'Folder of the keys that seal literals, outside of the log; made if it is missing. Servers of one log share it',
+      ),
+    ),
+    evidenceSealPeriod: opt(SealPeriod),
     keys: opt(text('File of hashed API keys, relative to this file')),
     drift: opt(
       Type.Object(

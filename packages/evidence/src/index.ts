@@ -30,9 +30,18 @@ export type {
   RecordBody,
   RecordEnvelope,
   RequestRefused,
+  SealDestroyed,
   SessionIntent,
   SessionOutcome,
   SourceDrifted,
   StatementRecord,
 } from './record.ts';
+export { keyedDigest, seal, SealBroken, type Sealed, type SealKey, unseal } from './seal.ts';
+export {
+  type DestroyedKey,
+  folderSealKeys,
+  type SealKeys,
+  type SealKeyState,
+  type SealPeriod,
+} from './seal-keys.ts';
 export { type Trust, type Verification, verifyLog } from './verify.ts';

@@ -20,6 +20,10 @@ export const limits = {
   headerBytes: 4 * 1024,
   /** Read first by whoever follows the log as it is written. */
   followBytes: 256 * 1024,
+  /** Lengths of sealed texts are multiples of this. */
+  sealedStepBytes: 256,
+  /** Between two looks for keys that were destroyed and of which the log does not say so yet. */
+  sealsIntervalMs: 1_000,
   /** Read at once by whoever reads the log from its start to its end. */
   readBytes: 1024 * 1024,
 } as const;

@@ -25,6 +25,7 @@ import type {
 import { type Recovered, recover } from './recovery.ts';
 import { prune } from './retention.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
+import { folderSealKeys, type SealKeys } from './seal-keys.ts';
 import { Writer } from './writer.ts';
 
 type Of<Body> = RecordEnvelope & Body;
@@ -49,6 +50,8 @@ export interface SessionFilter {
 export interface EvidenceLog {
   /** Verifier key of its checkpoints, as `name+id+key`. */
   readonly key: string;
+  /** Keys that seal what contracts have sealed. */
+  readonly seals: SealKeys;
   /** Resolves when the record is durable. Rejects with `EvidenceUnavailable`. */
   append(body: RecordBody): Promise<EvidenceRecord>;
   /** Writes a boundary once a segment, before the first intent that names it. */
@@ -90,6 +93,8 @@ interface LogOptions {
   readonly ambit: string;
   /** File of the private key that signs checkpoints, outside of the folder: made for a new log. Without it `FOLDER.key`. */
   readonly key?: string;
+  /** Keys that seal literals, outside of the folder. Without them those in `FOLDER.seals`. */
+  readonly seals?: SealKeys;
   readonly files?: Files;
 }
 
@@ -110,7 +115,7 @@ export async function openLog(options: LogOptions): Promise<EvidenceLog> {
 }
 
 async function openLocked(
-  { folder, ambit, key = `${folder}.key` }: LogOptions,
+  { folder, ambit, key = `${folder}.key`, seals = folderSealKeys(`${folder}.seals`) }: LogOptions,
   files: Files,
   unlock: () => Promise<void>,
 ): Promise<EvidenceLog> {
@@ -123,10 +128,12 @@ async function openLocked(
   await settled(publisher);
   await writer.append(opened(writer, ambit, signer, recovered));
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
+  await recordDestroyed(writer, seals);
   // An end of the log that no checkpoint tells would be nobody's to miss.
   await publisher.publish().catch(() => undefined);
   const timers = [
     setInterval(() => void writer.probe(), limits.healDelayMs),
+    oneAtATime(limits.sealsIntervalMs, () => recordDestroyed(writer, seals)),
     // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
     setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
   ];
@@ -136,6 +143,7 @@ async function openLocked(
     get key() {
       return verifierKey(publisher.signer);
     },
+    seals,
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
@@ -173,6 +181,30 @@ async function settled(publisher: Publisher): Promise<void> {
 
 function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornBytes }: Recovered): LogOpened {
   return { type: 'log.opened', log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
+}
+
+/** Says in the log which keys were destroyed, whoever did it. One that is said twice was destroyed once. */
+async function recordDestroyed(writer: Writer, seals: SealKeys): Promise<void> {
+  for (const { destroyed } of await seals.list()) {
+    if (destroyed === null || destroyed.recorded) continue;
+    const { id, period, at } = destroyed;
+    await writer.append({ type: 'seal.destroyed', key: id, period, destroyed: at });
+    await seals.recorded(id);
+  }
+}
+
+/** Works again and again. What fails is tried again. */
+function oneAtATime(ms: number, work: () => Promise<void>): NodeJS.Timeout {
+  let working = false;
+  return setInterval(() => {
+    if (working) return;
+    working = true;
+    work()
+      .catch(() => undefined)
+      .finally(() => {
+        working = false;
+      });
+  }, ms);
 }
 
 /** Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. */

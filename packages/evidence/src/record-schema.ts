@@ -24,6 +24,10 @@ const subject = {
   properties: { tenant: text, principal: text, kind: text, roles: texts },
   description: 'Who asks, and for an agent on whose behalf. Never a credential',
 };
+const sealed = about(
+  object({ key: about(text, 'Id of the key'), text: about(text, 'Base64 of salt, ciphertext and tag') }),
+  'What the contract has sealed: encrypted under a key that can be destroyed',
+);
 const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
 
 const envelope: Members<RecordEnvelope> = {
@@ -44,6 +48,11 @@ const bodies: Bodies = {
   'log.closed': {},
   'key.rotated': { from: verifier, to: verifier, signatures: object({ from: text, to: text }) },
   'evidence.pruned': { segment: count, first: count, before: text },
+  'seal.destroyed': {
+    key: about(text, 'Id of the key'),
+    period: about(text, 'In which it sealed'),
+    destroyed: about(text, 'When it was deleted: UTC'),
+  },
   'evidence.gap': { reason: text },
   'boundary.loaded': {
     product: text,
@@ -80,7 +89,10 @@ const bodies: Bodies = {
       kind: { enum: ['sql', 'query'] },
       name: about(sometimes, 'Name of the named query'),
       sql: text,
-      digest: about(digest, "Of the SQL's bytes"),
+      digest: about(
+        { ...text, pattern: '^(hmac-)?sha256:[0-9a-f]*$' },
+        "SHA-256 of the SQL's bytes; where the SQL is sealed, an HMAC of what was asked",
+      ),
       parameters: { type: 'object' },
     }),
     format: text,
@@ -89,6 +101,7 @@ const bodies: Bodies = {
     traceparent: sometimes,
     clockMicros: about({ type: 'integer' }, 'What now() says: microseconds since 1970'),
     replay,
+    sealed,
   },
   'session.outcome': {
     session,
@@ -102,6 +115,7 @@ const bodies: Bodies = {
     bytes: about(count, 'Delivered'),
     engine: about({ type: ['object', 'null'] }, 'Report of the engine: see engine-protocol.json'),
     steps: { type: 'object', additionalProperties: count, description: 'Microseconds of each step of the one path' },
+    sealed,
   },
   'request.refused': {
     request: text,
@@ -113,10 +127,11 @@ const bodies: Bodies = {
     message: text,
     decisions: { type: 'array' },
     replay,
+    sealed,
   },
 };
 
-const OPTIONAL = ['clockMicros', 'replay'];
+const OPTIONAL = ['clockMicros', 'replay', 'sealed'];
 
 /** JSON Schema of a record, for publication. */
 export function recordSchema(): object {

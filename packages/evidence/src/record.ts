@@ -1,3 +1,5 @@
+import type { Sealed } from './seal.ts';
+
 /** JSON that survives canonicalization: integers only, no `undefined`. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -50,6 +52,16 @@ export interface EvidencePruned {
   readonly before: string;
 }
 
+/** A key that literals were sealed under is gone: nobody can open them any more. */
+export interface SealDestroyed {
+  readonly type: 'seal.destroyed';
+  /** Id of the key, as records name it. */
+  readonly key: string;
+  readonly period: string;
+  /** When it was deleted. UTC, ISO 8601. */
+  readonly destroyed: string;
+}
+
 /** Written when the log could not be written for a while, or a segment was abandoned. */
 export interface EvidenceGap {
   readonly type: 'evidence.gap';
@@ -96,7 +108,7 @@ export interface StatementRecord {
   /** Name of the named query. */
   readonly name: string | null;
   readonly sql: string;
-  /** SHA-256 of the SQL's bytes. */
+  /** SHA-256 of the SQL's bytes; where it was sealed, an HMAC of what was asked, under the sealing key. */
   readonly digest: string;
   readonly parameters: { readonly [name: string]: Json };
 }
@@ -124,6 +136,8 @@ export interface SessionIntent {
   readonly clockMicros?: number;
   /** There where the session repeats another, `of`, because of somebody, `by`. Its rows leave to nobody. */
   readonly replay?: { readonly of: string; readonly by: Json };
+  /** There where the contract has literals sealed: `statement` as it was asked. */
+  readonly sealed?: Sealed;
 }
 
 /** Durable before the end of the stream. Exactly one for each intent. */
@@ -141,6 +155,8 @@ export interface SessionOutcome {
   readonly engine: Json;
   /** Microseconds of each step of the one path. */
   readonly steps: { readonly [step: string]: number };
+  /** There where the contract has literals sealed: `error`, and of `engine` what may hold some. */
+  readonly sealed?: Sealed;
 }
 
 /** A request that got no session, and which boundary refused it. */
@@ -156,6 +172,8 @@ export interface RequestRefused {
   readonly decisions: Json;
   /** There where it would have repeated a session: as in the intent. */
   readonly replay?: SessionIntent['replay'];
+  /** There where the contract has literals sealed: `purpose` and `message`. */
+  readonly sealed?: Sealed;
 }
 
 export type RecordBody =
@@ -163,6 +181,7 @@ export type RecordBody =
   | LogClosed
   | KeyRotated
   | EvidencePruned
+  | SealDestroyed
   | EvidenceGap
   | BoundaryLoaded
   | SourceDrifted

@@ -149,60 +149,72 @@ export const Receipt = exactly({
   ),
 });
 
-export const Session = exactly({
-  session: text,
-  intent: exactly(
-    {
-      ...envelope,
-      type: { const: 'session.intent' },
-      session: text,
-      request: text,
-      product: text,
-      version: text,
-      environment: text,
-      fingerprint: text,
-      grant: text,
-      subject: anything,
-      purpose: text,
-      scope: text,
-      statement: exactly({
-        kind: { type: 'string', enum: ['sql', 'query'] },
-        name: nullable(text),
-        sql: text,
-        digest: text,
-        parameters: anything,
-      }),
-      format: text,
-      limits: anything,
-      credentials: { type: 'object', additionalProperties: nullable(text), description: 'Reference by store' },
-      traceparent: nullable(text),
-    },
-    {
-      clockMicros: { ...whole, description: 'What now() said: microseconds since 1970 UTC' },
-      replay: { ...exactly({ of: text, by: anything }), description: 'The session that it repeats, and for whom' },
-    },
-  ),
-  outcome: {
-    description: 'Null while it runs',
-    ...nullable(
-      exactly({
+export const Session = exactly(
+  {
+    session: text,
+    intent: exactly(
+      {
         ...envelope,
-        type: { const: 'session.outcome' },
+        type: { const: 'session.intent' },
         session: text,
-        intent: whole,
-        status,
-        error: nullable(exactly({ code: text, message: text, detail: nullable(text) })),
-        rows: whole,
-        bytes: whole,
-        engine: { ...nullable(anything), description: 'What the engine reported' },
-        steps: { type: 'object', additionalProperties: whole, description: 'Microseconds' },
-      }),
+        request: text,
+        product: text,
+        version: text,
+        environment: text,
+        fingerprint: text,
+        grant: text,
+        subject: anything,
+        purpose: text,
+        scope: text,
+        statement: exactly({
+          kind: { type: 'string', enum: ['sql', 'query'] },
+          name: nullable(text),
+          sql: text,
+          digest: text,
+          parameters: anything,
+        }),
+        format: text,
+        limits: anything,
+        credentials: { type: 'object', additionalProperties: nullable(text), description: 'Reference by store' },
+        traceparent: nullable(text),
+      },
+      {
+        clockMicros: { ...whole, description: 'What now() said: microseconds since 1970 UTC' },
+        replay: { ...exactly({ of: text, by: anything }), description: 'The session that it repeats, and for whom' },
+      },
     ),
+    outcome: {
+      description: 'Null while it runs',
+      ...nullable(
+        exactly({
+          ...envelope,
+          type: { const: 'session.outcome' },
+          session: text,
+          intent: whole,
+          status,
+          error: nullable(exactly({ code: text, message: text, detail: nullable(text) })),
+          rows: whole,
+          bytes: whole,
+          engine: { ...nullable(anything), description: 'What the engine reported' },
+          steps: { type: 'object', additionalProperties: whole, description: 'Microseconds' },
+        }),
+      ),
+    },
+    grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
+    boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
+    whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
   },
-  grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
-  boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
-  whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
-});
+  {
+    seal: {
+      ...exactly({
+        state: { type: 'string', enum: ['opened', 'destroyed', 'unknown', 'broken'] },
+        key: { ...text, description: 'Id of the key' },
+        destroyed: { ...nullable(text), description: 'When the key was destroyed: UTC' },
+      }),
+      description: 'There where the contract has literals sealed: whether they could be read',
+    },
+  },
+);
 
 const ended = exactly({
   status,

@@ -1,12 +1,13 @@
 import type { Boundary } from '@ambit/contract';
 import type { Grant } from '@ambit/policy';
 import type { SessionEvidence } from '@ambit/evidence';
+import type { Revealed } from '@ambit/session';
 
 type Report = Readonly<Record<string, unknown>>;
 type Access = { readonly store: string; readonly credential: string | null; readonly object: string };
 
 /** A session's evidence. Its own subject does not see what was counted on the way: it tells of hidden rows. */
-export function present(session: SessionEvidence, whole: boolean): object {
+export function present({ evidence: session, seal }: Revealed, whole: boolean): object {
   const { intent, outcome, grant, boundary } = session;
   return {
     session: intent.session,
@@ -24,6 +25,7 @@ export function present(session: SessionEvidence, whole: boolean): object {
       ? (boundary?.boundary ?? null)
       : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
     whole,
+    ...(seal === null ? {} : { seal }),
   };
 }
 

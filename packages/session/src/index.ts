@@ -20,4 +20,5 @@ export {
 } from './load.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Replay, type Request } from './path.ts';
+export { reveal, type Revealed, type SealState, whySealed } from './sealing/reveal.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';

@@ -20,6 +20,8 @@ export const limits = {
   partsMax: 16,
   /** Parts of one segment from which on new readers wait until those that read have ended. */
   partsWaitedForMax: 256,
+  /** What is sealed of one outcome: with it, and written twice as long, a record is not longer than one may be. */
+  sealedCharactersMax: 2 * 1024 * 1024,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
   replayRunsMax: 5,
 } as const;

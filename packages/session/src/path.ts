@@ -26,6 +26,7 @@ import {
   Watch,
 } from './records.ts';
 import { Running } from './running.ts';
+import { sealingOf, sealRefusal } from './sealing/records.ts';
 
 /** What somebody asks. The subject comes from authentication alone. */
 export interface Request {
@@ -155,9 +156,19 @@ export class Path {
       opening.leave();
     };
     try {
-      const intent = await this.#evidence.append(intentOf(id, opening));
+      const sealing = await sealingOf(product.boundary, grant, this.#evidence);
+      const intent = await this.#evidence.append(intentOf(id, opening, sealing));
       watch.mark('intent');
-      const session: Session = { ...opening, id, intent: intent.seq, running, close, sources, ...nothingYet() };
+      const session: Session = {
+        ...opening,
+        id,
+        intent: intent.seq,
+        running,
+        sealing,
+        close,
+        sources,
+        ...nothingYet(),
+      };
       running.goneWith(request.signal);
       const body = this.#deliver(session, await this.#start(session));
       // The first pull runs until there is a byte, or throws: a status can still tell.
@@ -321,20 +332,21 @@ export class Path {
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
     const { id, product, subject, purpose } = request;
-    const fingerprint = this.#products.get(product)?.fingerprint ?? null;
+    const known = this.#products.get(product);
     const { code, message, decisions } = refused;
-    await this.#evidence.append({
+    const record = {
       type: 'request.refused',
       request: id,
       product,
-      fingerprint,
+      fingerprint: known?.fingerprint ?? null,
       subject: subject as unknown as Json,
       purpose,
       code,
       message,
       decisions: decisions as unknown as Json,
       ...replayOf(request),
-    });
+    } as const;
+    await this.#evidence.append(await sealRefusal(record, known?.boundary, this.#evidence));
   }
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Planned, SessionEvent, TypedValue } from '@ambit/engine';
-import type { Json, SessionOutcome } from '@ambit/evidence';
+import type { Json, SessionIntent, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Refused, SessionFailed } from './errors.ts';
 import type { Product } from './load.ts';
 import { declaredParameters, inferParameters } from './parameters.ts';
 import type { Request } from './path.ts';
 import type { Running } from './running.ts';
+import { sealIntent, type Sealing, sealOutcome } from './sealing/records.ts';
 
 // What a session is, step by step, and the records that it leaves.
 
@@ -31,6 +32,8 @@ export interface Session extends Opening, Progress {
   readonly id: string;
   readonly intent: number;
   readonly running: Running;
+  /** Null: its records hold literals as they are. */
+  readonly sealing: Sealing | null;
   /** Gives back what was made ready for it to read. */
   readonly sources: { release: () => void };
   /** Gives back its place, and forgets it. */
@@ -82,11 +85,15 @@ export function limitsOf({ boundary: { limits } }: Product, watch: Watch) {
   return { ...rest, deadlineMs: Math.max(1, timeoutMs - watch.elapsedMs()) };
 }
 
-export function intentOf(id: string, { product, grant, statement, request, clockMicros }: Opening) {
+export function intentOf(
+  id: string,
+  { product, grant, statement, request, clockMicros }: Opening,
+  sealing: Sealing | null,
+): SessionIntent {
   const { boundary, fingerprint } = product;
   const { kind, name, sql, parameters } = statement;
   const digest = `sha256:${createHash('sha256').update(sql).digest('hex')}`;
-  return {
+  const intent: SessionIntent = {
     type: 'session.intent',
     session: id,
     request: request.id,
@@ -111,7 +118,8 @@ export function intentOf(id: string, { product, grant, statement, request, clock
     traceparent: request.traceparent,
     clockMicros,
     ...replayOf(request),
-  } as const;
+  };
+  return sealIntent(intent, sealing);
 }
 
 /** That a session repeats another, and for whom, as records say it. */
@@ -187,7 +195,7 @@ export function outcome(
 ): SessionOutcome {
   const planned = session.planned as unknown as { [key: string]: Json } | null;
   const engine = { sandbox: session.sandbox, ...planned, ...(report as { [key: string]: Json } | null) };
-  return {
+  const whole: SessionOutcome = {
     type: 'session.outcome',
     session: session.id,
     intent: session.intent,
@@ -199,6 +207,7 @@ export function outcome(
     engine: exact(engine),
     steps: session.watch.steps,
   };
+  return sealOutcome(whole, session.sealing);
 }
 
 /** For the owner: whose doing a cancel was. */

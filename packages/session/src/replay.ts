@@ -6,12 +6,13 @@ import { limits } from './limits.ts';
 import type { Product } from './load.ts';
 import type { GivenValue } from './parameters.ts';
 import type { Path, Replay, Request } from './path.ts';
+import { reveal, whySealed } from './sealing/reveal.ts';
 
 // A session is asked again as it was asked: same subject, purpose, statement, parameters, clock and format, on the one
 // path, in a session of its own. It runs only where boundary and grant are those of then.
 
 /**
- * `same`: same end, same result, same inputs. `undecided`: as many rows, and what differs may be their order alone. `input_gone`: an object that was read is not there, or not in that version.
+ * `same`: same end, same result, same inputs. `undecided`: as many rows, and what differs may be their order alone. `input_gone`: an object that was read is not there, or not in that version; or what was asked was sealed, and cannot be read.
  * `boundary_gone` and `grant_changed`: nothing ran.
  */
 export type ReplayVerdict = 'same' | 'different' | 'undecided' | 'input_gone' | 'boundary_gone' | 'grant_changed';
@@ -68,9 +69,10 @@ export interface Replaying {
 /** Repeats a session and compares. Throws `ReplayImpossible`, or what the one path throws when it cannot run anything. */
 export async function replay(
   replaying: Replaying,
-  recorded: SessionEvidence,
+  asLogged: SessionEvidence,
   asked: { readonly id: string; readonly by: Replay['by']; readonly signal: AbortSignal },
 ): Promise<Replayed> {
+  const { evidence: recorded, seal } = await reveal(asLogged, replaying.evidence);
   const { intent } = recorded;
   const before = comparable(recorded);
   const product = replaying.products.find(({ boundary }) => boundary.product.name === intent.product);
@@ -86,7 +88,7 @@ export async function replay(
     recorded: before,
   };
   // Never with the grant of then where today's is another.
-  const closed = closedBy(told);
+  const closed = closedBy(told) ?? closedBySeal(whySealed(seal));
   if (closed !== null) return { ...told, ...closed, runs: [], inputs: [] };
   const request = requestOf(recorded, asked);
   const runs: Run[] = [];
@@ -133,6 +135,11 @@ function closedBy({
   return null;
 }
 
+/** Without what was asked there is nothing to run. */
+function closedBySeal(why: string | null): Pick<Replayed, 'verdict' | 'reason'> | null {
+  return why === null ? null : { verdict: 'input_gone', reason: `what was asked cannot be read: ${why}` };
+}
+
 function requestOf(
   { intent }: SessionEvidence,
   { id, by, signal }: { readonly id: string; readonly by: Replay['by']; readonly signal: AbortSignal },
@@ -176,7 +183,9 @@ async function runOnce({ path, evidence }: Replaying, request: Request, recorded
   const session = await drained(path, request, recorded);
   const found = await evidence.session(session);
   if (found === null || found.outcome === null) throw new Error('a session that has ended has no outcome');
-  return { session, ended: endedAs(found.outcome), inputs: changes(recorded, found) };
+  const { outcome, ...opened } = (await reveal(found, evidence)).evidence;
+  if (outcome === null) throw new Error('a session that was opened has lost its outcome');
+  return { session, ended: endedAs(outcome), inputs: changes(recorded, { ...opened, outcome }) };
 }
 
 /** Runs it to its end. The rows go to nobody. */

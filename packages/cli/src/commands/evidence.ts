@@ -8,6 +8,7 @@ import { asOption, jsonOption, serverOption, withConnection } from '../arguments
 import { productPage } from '../page/product.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
 import { askQuestion, withQuestion } from './query.ts';
+import { sealCommand } from './seal.ts';
 
 /** The product that every server has of its own sessions, and the purpose that it is there for. */
 const PRODUCT = 'evidence';
@@ -37,7 +38,8 @@ export function evidenceCommand(terminal: Terminal) {
     .addCommand(query)
     .addCommand(tables)
     .addCommand(pruneCommand(terminal))
-    .addCommand(rotateCommand(terminal));
+    .addCommand(rotateCommand(terminal))
+    .addCommand(sealCommand(terminal));
 }
 
 const environmentHelp = 'the environment whose log it is (default: development on this machine)';

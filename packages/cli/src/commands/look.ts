@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command } from '@commander-js/extra-typings';
 
 import { describeProduct, listProducts, listSessions, showSession } from '../api.ts';
@@ -54,6 +55,7 @@ export function sessionCommand(terminal: Terminal) {
     .argument('[session]', 'id of the session')
     .option('--last', 'your last session')
     .option('--log <folder>', 'read it from a copy of the log, whole and without a server')
+    .option('--seals <folder>', 'with --log: the keys that seal literals (default: the folder of the log and `.seals`)')
     .addOption(jsonOption())
     .addOption(serverOption())
     .addOption(asOption())
@@ -64,9 +66,12 @@ export function sessionCommand(terminal: Terminal) {
       if (options.log !== undefined) {
         if (session === undefined)
           throw new CliError(exitCodes.usage, '--last is a question to a server', 'give an id');
-        const found = await sessionInLog(options.log, session);
+        const seals = options.seals ?? `${resolve(options.log)}.seals`;
+        const found = await sessionInLog(options.log, session, seals);
         return await writeOut(terminal, options.json ? `${JSON.stringify(found, null, 2)}\n` : sessionPage(found));
       }
+      if (options.seals !== undefined)
+        throw new CliError(exitCodes.usage, '--seals is for --log', 'a server has its own keys');
       return withConnection(terminal, options, async (connection) => {
         const id = session ?? (await listSessions(connection)).sessions[0]?.session;
         if (id === undefined)

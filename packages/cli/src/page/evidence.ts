@@ -1,5 +1,6 @@
 import type { Boundary } from '@ambit/contract';
 import type { Grant, Subject } from '@ambit/policy';
+import type { SealState } from '@ambit/session';
 
 /** A session's evidence, as `GET /v1/sessions/{id}` gives it: the parts that the page tells. */
 export interface SessionEvidence {
@@ -11,6 +12,8 @@ export interface SessionEvidence {
   readonly boundary: Boundary;
   /** Whether this is all of it, or what the session's own subject may know. */
   readonly whole: boolean;
+  /** There where the contract has literals sealed. */
+  readonly seal?: SealState;
 }
 
 export interface Intent {

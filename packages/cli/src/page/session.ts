@@ -16,7 +16,7 @@ export function sessionPage(evidence: SessionEvidence): string {
     `Session ${printable(evidence.session)}: ${outcome === null ? 'running' : outcome.status}`,
     '',
     ...who(evidence),
-    ...asked(intent),
+    ...asked(evidence),
     ...couldSee(boundary, grant),
     ...didRead(evidence),
     ...lineageLines(report?.lineage),
@@ -73,7 +73,7 @@ function subjectText({ tenant, principal, kind, roles, claims, channel, authenti
     .join('\n');
 }
 
-function asked({ statement, format }: Intent): readonly string[] {
+function asked({ intent: { statement, format }, seal }: SessionEvidence): readonly string[] {
   const parameters = Object.entries(statement.parameters).map(
     ([name, { type, value }]) => `${name} = ${JSON.stringify(value)} (${type})`,
   );
@@ -82,7 +82,27 @@ function asked({ statement, format }: Intent): readonly string[] {
     ...block(statement.sql),
     ...(parameters.length === 0 ? [] : [printable(`with ${parameters.join(', ')}`)]),
     `as ${format}`,
+    ...sealLines(seal),
   ]);
+}
+
+/** Whether what stands here is what was asked. */
+function sealLines(seal: SessionEvidence['seal']): readonly string[] {
+  if (seal === undefined) return [];
+  const { state, key, destroyed } = seal;
+  const id = printable(key);
+  switch (state) {
+    case 'opened':
+      return [`sealed under key ${id}, which is there: it is shown as it was asked`];
+    case 'destroyed':
+      return [
+        `sealed, key ${id} destroyed on ${printable(destroyed ?? '')}: each ? stands for what nobody can read any more`,
+      ];
+    case 'unknown':
+      return [`sealed under key ${id}, which is not here: each ? stands for what was asked`];
+    case 'broken':
+      return [`sealed under key ${id}, and what was sealed was changed since: \`ambit verify\` tells more`];
+  }
 }
 
 function functions({ outcome, grant }: SessionEvidence): readonly string[] {

@@ -1,4 +1,4 @@
-import type { Json, RecordEnvelope, SessionIntent, SessionOutcome } from '@ambit/evidence';
+import { type Json, type RecordEnvelope, type SessionIntent, type SessionOutcome, sha256 } from '@ambit/evidence';
 import { runId, traceOf } from '../identity.ts';
 import { columnName, errorText, type Report, reportOf } from '../report.ts';
 import { columnLineage } from './column-lineage.ts';
@@ -70,8 +70,10 @@ function endOf({ status, error }: SessionOutcome): RunEvent['eventType'] {
 
 const namespaceOf = ({ environment, product }: SessionIntent): string => `ambit://${environment}/${product}`;
 
-function jobName({ statement: { name, digest } }: SessionIntent): string {
-  return name === null ? `statement/${digest}` : `query/${name}`;
+function jobName({ statement: { name, sql, digest }, sealed }: SessionIntent): string {
+  if (name !== null) return `query/${name}`;
+  // A digest of what was sealed is another each time: what shows of the statement says which job it is.
+  return `statement/${sealed === undefined ? digest : `sha256:${sha256(sql)}`}`;
 }
 
 function jobOf(version: string, intent: SessionIntent): RunEvent['job'] {

@@ -73,7 +73,7 @@ export const sessionFacetSchema = {
     tenant: textOrNull('Tenant of the subject'),
     principal: textOrNull('Who asked'),
     kind: textOrNull('user, service, agent or anonymous'),
-    statement: text('SHA-256 of the statement'),
+    statement: text('SHA-256 of the statement; an HMAC of it where its literals are sealed'),
     traceId: textOrNull('Trace of whoever asked'),
     status: text('How the session ended; absent when it starts'),
   },

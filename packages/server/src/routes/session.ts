@@ -1,6 +1,6 @@
 import type { SessionEvidence } from '@ambit/evidence';
 import { mayReadEvidence, type Subject } from '@ambit/policy';
-import { subjectOn } from '@ambit/session';
+import { reveal, subjectOn } from '@ambit/session';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking } from '../authenticate.ts';
@@ -22,21 +22,7 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
         response: { 200: answers.json('Sessions', answers.Sessions), ...refusals('credential_required') },
       },
     },
-    async (request) => {
-      const { tenant, principal, kind } = asking(request);
-      const found = await serving.evidence.sessions({ tenant, principal, kind }, serving.limits.sessionsListedMax);
-      return {
-        sessions: found.map(({ intent, outcome }) => ({
-          session: intent.session,
-          at: intent.at,
-          product: intent.product,
-          purpose: intent.purpose,
-          statement: intent.statement.name ?? intent.statement.sql,
-          status: outcome?.status ?? 'running',
-          rows: outcome?.rows ?? null,
-        })),
-      };
-    },
+    (request) => listSessions(serving, asking(request)),
   );
   app.get(
     '/v1/sessions/:session',
@@ -54,7 +40,7 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
     },
     async (request) => {
       const { evidence, whole } = await findSession(serving, request);
-      return present(evidence, whole);
+      return present(await reveal(evidence, serving.evidence), whole);
     },
   );
   app.delete(
@@ -79,6 +65,23 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
       throw new RequestRefused('session_ended', `session \`${session}\` has ended`);
     },
   );
+}
+
+/** The sessions of a subject, each with its statement as far as that can be read. */
+async function listSessions({ evidence, limits }: Serving, { tenant, principal, kind }: Subject): Promise<object> {
+  const found = await evidence.sessions({ tenant, principal, kind }, limits.sessionsListedMax);
+  const revealed = await Promise.all(found.map((one) => reveal(one, evidence)));
+  return {
+    sessions: revealed.map(({ evidence: { intent, outcome } }) => ({
+      session: intent.session,
+      at: intent.at,
+      product: intent.product,
+      purpose: intent.purpose,
+      statement: intent.statement.name ?? intent.statement.sql,
+      status: outcome?.status ?? 'running',
+      rows: outcome?.rows ?? null,
+    })),
+  };
 }
 
 /** A session's evidence, and whether the subject may read all of it. To whom it is not there, it is unknown. */
