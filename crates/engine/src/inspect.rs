@@ -16,12 +16,13 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::access::AccessLog;
+use crate::csv_header::{Names, csv_header};
 use crate::declared::keeps_values;
 use crate::engine::Engine;
 use crate::partitions::{hold_place, parted};
 use crate::resources::mount;
 use crate::scope::mount_of;
-use crate::source::{Names, arrow_schema, csv_header, format_of, objects, url_of};
+use crate::source::{arrow_schema, format_of, objects, url_of};
 use crate::types;
 
 /// Files of a folder that are looked at.

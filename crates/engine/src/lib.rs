@@ -15,6 +15,7 @@ mod barrier;
 mod beneath;
 mod check;
 mod compact;
+mod csv_header;
 mod declared;
 mod encode;
 mod engine;

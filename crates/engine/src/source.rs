@@ -5,8 +5,6 @@ use std::sync::Arc;
 use ambit_protocol::{Source, SourceFormat};
 use async_trait::async_trait;
 use bytes::Bytes;
-use datafusion::arrow::array::{ArrayRef, AsArray};
-use datafusion::arrow::csv;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::ipc::convert::fb_to_schema;
 use datafusion::arrow::ipc::reader::read_footer_length;
@@ -30,6 +28,7 @@ use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
+use crate::csv_header::check_header;
 use crate::declared::{AsDeclared, hold, unlike};
 use crate::partitions::{hold_place, parted};
 use crate::ranges::without_float_ranges;
@@ -41,8 +40,6 @@ pub(crate) const STORES_URL: &str = "ambit://stores/";
 const FOOTERS_BYTES: usize = 64 * 1024 * 1024;
 /// What footers say of columns, kept for all sessions of a worker, in bytes.
 const STATISTICS_BYTES: usize = 16 * 1024 * 1024;
-/// A CSV header is looked for in this much of a file.
-const HEADER_BYTES: u64 = 64 * 1024;
 
 /// Caches that sessions share: Parquet footers and their statistics alone, since their keys begin with the mount and they
 /// are checked against size and time of change. No listings.
@@ -210,58 +207,7 @@ impl CheckedFiles {
     }
 }
 
-async fn check_header(store: &dyn ObjectStore, object: &Path, schema: &Schema, delimiter: u8) -> Result<()> {
-    let names = csv_header(store, object, delimiter, Names::Exactly(schema.fields().len())).await?;
-    if names.iter().eq(schema.fields().iter().map(|field| field.name())) {
-        Ok(())
-    } else {
-        Err(unlike(
-            "the header of a CSV file does not name the declared columns".into(),
-        ))
-    }
-}
-
-/// How many names a header may have.
-#[derive(Clone, Copy)]
-pub(crate) enum Names {
-    Exactly(usize),
-    UpTo(usize),
-}
-
-/// Names in the first line of a CSV file. One without text is empty; none of those stand at the end.
-pub(crate) async fn csv_header(
-    store: &dyn ObjectStore,
-    object: &Path,
-    delimiter: u8,
-    names: Names,
-) -> Result<Vec<String>> {
-    let (Names::Exactly(most) | Names::UpTo(most)) = names;
-    let head = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-    let texts: Vec<Field> = (0..most)
-        .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
-        .collect();
-    let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
-        .with_header(false)
-        .with_delimiter(delimiter)
-        .with_truncated_rows(matches!(names, Names::UpTo(_)))
-        .build(line)?;
-    let Some(found) = reader.next().transpose().map_err(|error| unlike(error.to_string()))? else {
-        return Ok(vec![]);
-    };
-    let name = |column: &ArrayRef| {
-        let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
-        name.trim_end_matches('\r').to_string()
-    };
-    let mut names: Vec<String> = found.columns().iter().map(name).collect();
-    while names.last().is_some_and(String::is_empty) {
-        names.pop();
-    }
-    Ok(names)
-}
-
-async fn part(store: &dyn ObjectStore, object: &Path, range: GetRange) -> Result<Bytes> {
+pub(crate) async fn part(store: &dyn ObjectStore, object: &Path, range: GetRange) -> Result<Bytes> {
     let options = GetOptions {
         range: Some(range),
         ..GetOptions::default()

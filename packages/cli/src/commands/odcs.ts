@@ -36,7 +36,7 @@ export function odcsCommand(terminal: Terminal) {
         throw new CliError(exitCodes.usage, `cannot read \`${path}\``, (cause as Error).message, { cause });
       });
       const { value, problems } = readDocument<OdcsContract>(text, path, schema);
-      if (value === null) explain(new ContractsInvalid(problems));
+      if (value === null) return explain(new ContractsInvalid(problems));
       await writeOut(terminal, fromOdcs(value, basename(path)));
     });
   return command;
