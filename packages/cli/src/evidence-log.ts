@@ -1,10 +1,17 @@
 import { resolve } from 'node:path';
-import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import {
+  EvidenceDamaged,
+  EvidenceKeyUnknown,
+  EvidenceLocked,
+  type EvidenceLog,
+  EvidenceWitnessInvalid,
+  openLog,
+} from '@ambit/evidence';
 import type { BoundEnvironment } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
 import { CliError, exitCodes } from './failure.ts';
-import type { Terminal } from './terminal.ts';
+import { say, type Terminal } from './terminal.ts';
 
 /** Version of Ambit. */
 export const version = '0.1.0';
@@ -28,7 +35,9 @@ export function evidenceFolder(terminal: Terminal, environment: BoundEnvironment
 export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
   const folder = evidenceFolder(terminal, environment);
   const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
-  return openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+  const { witnesses = [] } = environment.value;
+  const tell = (message: string): void => say(terminal, `evidence: ${message}`);
+  return openLog({ folder, key, ambit: version, witnesses, tell }).catch((error: unknown) => explainLog(error, folder));
 }
 
 /** Why there is no log to write. Without one nothing is served. */
@@ -44,6 +53,9 @@ function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceKeyUnknown) {
     const hint = 'put the key back, or keep this log as it is and give the server another folder';
     throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceWitnessInvalid) {
+    throw new CliError(exitCodes.failed, error.message, 'see `witnesses` of the environment');
   }
   throw error as Error;
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
 import { Catalog } from './catalog.ts';
 import { originOf } from './checkpoint.ts';
+import { Cosigning } from './cosigning.ts';
 import { entryOf } from './entry.ts';
 import { EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
@@ -9,7 +10,7 @@ import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
 import { consistencyProof } from './merkle.ts';
 import { type Signer, verifierKey } from './note.ts';
-import { Publisher } from './publisher.ts';
+import { type Published, Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
 import type {
   BoundaryLoaded,
@@ -25,6 +26,7 @@ import type {
 import { type Recovered, recover } from './recovery.ts';
 import { prune } from './retention.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
+import type { WitnessAddress } from './witness.ts';
 import { Writer } from './writer.ts';
 
 type Of<Body> = RecordEnvelope & Body;
@@ -60,8 +62,10 @@ export interface EvidenceLog {
   session(id: string): Promise<SessionEvidence | null>;
   /** The newest first. */
   sessions(filter: SessionFilter, limit: number): Promise<readonly SessionEvidence[]>;
-  /** The head of the log, as a signed note. */
+  /** The head of the log, as a signed note: with the cosignatures of witnesses where they have come. */
   checkpoint(): string;
+  /** The newest checkpoint that a witness cosigned; null where there is none. */
+  cosigned(): string | null;
   /** What proves that a session's records are in the log; null for a session that is not there. */
   receipt(session: string): Promise<Receipt | null>;
   /** What proves that the log as it is now begins with the one that had `size` records; null if it never had so many. */
@@ -91,11 +95,15 @@ interface LogOptions {
   /** File of the private key that signs checkpoints, outside of the folder: made for a new log. Without it `FOLDER.key`. */
   readonly key?: string;
   readonly files?: Files;
+  /** Who is asked to cosign its checkpoints. */
+  readonly witnesses?: readonly WitnessAddress[];
+  /** Told when a witness does not cosign. What it is told holds nothing that a witness sent. */
+  readonly tell?: (message: string) => void;
 }
 
 /**
  * Opens the log of a folder for this process alone, and closes what a process before it left open. Throws `EvidenceLocked`,
- * `EvidenceDamaged`, `EvidenceKeyUnknown` or `EvidenceUnavailable`.
+ * `EvidenceDamaged`, `EvidenceKeyUnknown`, `EvidenceWitnessInvalid` or `EvidenceUnavailable`.
  */
 export async function openLog(options: LogOptions): Promise<EvidenceLog> {
   const { folder, files = disk } = options;
@@ -110,7 +118,7 @@ export async function openLog(options: LogOptions): Promise<EvidenceLog> {
 }
 
 async function openLocked(
-  { folder, ambit, key = `${folder}.key` }: LogOptions,
+  { folder, ambit, key = `${folder}.key`, witnesses = [], tell = () => {} }: LogOptions,
   files: Files,
   unlock: () => Promise<void>,
 ): Promise<EvidenceLog> {
@@ -120,6 +128,7 @@ async function openLocked(
   const catalog = new Catalog(files, folder);
   const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
   const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  const cosigning = await Cosigning.open({ files, folder, publisher, witnesses, tell });
   await settled(publisher);
   await writer.append(opened(writer, ambit, signer, recovered));
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
@@ -131,6 +140,7 @@ async function openLocked(
     setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
   ];
   for (const timer of timers) timer.unref();
+  cosigning.begin();
   const once = onceEach(writer);
   return {
     get key() {
@@ -142,8 +152,9 @@ async function openLocked(
     failure: () => writer.failure,
     session: (id) => findSession(writer, catalog, id),
     sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
-    checkpoint: () => publisher.head().note,
-    receipt: (session) => receiptOf(writer, catalog, publisher, session),
+    checkpoint: () => headOf(publisher, cosigning).note,
+    cosigned: () => cosigning.newest()?.note ?? null,
+    receipt: (session) => receiptOf(writer, catalog, publisher, cosigning, session),
     consistency: (size) => grownSince(publisher, size),
     prune: (before) => prune(writer, files, folder, before),
     rotateKey: async () => {
@@ -156,6 +167,7 @@ async function openLocked(
       for (const timer of timers) clearInterval(timer);
       await writer.append({ type: 'log.closed' }).catch(() => undefined);
       await writer.close();
+      await cosigning.close();
       await unlock();
     },
   };
@@ -194,10 +206,17 @@ function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<vo
   };
 }
 
+function headOf(publisher: Publisher, cosigning: Cosigning): Published {
+  const head = publisher.head();
+  const cosigned = cosigning.newest();
+  return cosigned?.size === head.size ? cosigned : head;
+}
+
 async function receiptOf(
   writer: Writer,
   catalog: Catalog,
   publisher: Publisher,
+  cosigning: Cosigning,
   session: string,
 ): Promise<Receipt | null> {
   const found = await findSession(writer, catalog, session);
@@ -205,7 +224,10 @@ async function receiptOf(
   const leaves = [found.intent, found.outcome]
     .filter((record) => record !== null)
     .map((record) => ({ index: record.seq, entry: entryOf(record, sha256(canonical(record as unknown as Json))) }));
-  const { size, note } = publisher.head();
+  const cosigned = cosigning.newest();
+  // What others saw too says more than what is newer, where it covers the records.
+  const covers = cosigned !== null && leaves.every(({ index }) => index < cosigned.size);
+  const { size, note } = covers ? cosigned : publisher.head();
   return issueReceipt(session, leaves, { size, note, key: verifierKey(publisher.signer) }, publisher.node);
 }
 

@@ -3,10 +3,18 @@ import { type Checkpoint, signCheckpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
 import type { NodeHash } from './merkle.ts';
 import type { Signer } from './note.ts';
-import type { Tiles } from './tiles.ts';
+import { partialPaths, type Tiles } from './tiles.ts';
 
 /** Where the last checkpoint lies. */
 export const CHECKPOINT = 'checkpoint';
+
+/** A checkpoint on the disk. */
+export interface Published {
+  /** Records that it covers. */
+  readonly size: number;
+  /** The signed note. */
+  readonly note: string;
+}
 
 /**
  * Puts the tree of a log on the disk: tiles first, then the checkpoint that needs them. All of it can be made again from the
@@ -20,11 +28,13 @@ export class Publisher {
   #signer: Signer;
   /** Who signs as soon as the record of the rotation is durable. */
   next: Signer | null = null;
-  /** Size of the tree that the checkpoint on the disk covers. */
-  #size = -1;
-  /** Partial tiles of the last checkpoint, and of the one before: somebody may be reading by it. */
-  #partial: readonly string[] = [];
-  #partialBefore: readonly string[] = [];
+  #published: Published | null = null;
+  /** Size of the checkpoint before: somebody may be reading by it. */
+  #sizeBefore = 0;
+  /** Other sizes that somebody reads by: their partial tiles stay. */
+  pinned: readonly number[] = [];
+  /** Partial tiles that are there. */
+  readonly #partial = new Set<string>();
   #unsettled = new Set<string>();
   #folders = new Set<string>();
   #running: Promise<unknown> = Promise.resolve();
@@ -47,8 +57,13 @@ export class Publisher {
     this.next = null;
   }
 
+  /** What this process published last. */
+  get published(): Published | null {
+    return this.#published;
+  }
+
   /** The head of the tree as it is now, signed. Only of records that are durable: the tree has no others. */
-  head(): { readonly size: number; readonly note: string } {
+  head(): Published {
     const { size } = this.#tiles;
     return { size, note: this.#signed({ size, root: this.#tiles.root() }) };
   }
@@ -76,6 +91,13 @@ export class Publisher {
     });
   }
 
+  /** Shows the cosignatures of what was published last; of an older one they are shown elsewhere. */
+  cosigned({ size, note }: Published): Promise<void> {
+    return this.#next(async () => {
+      if (size === this.#published?.size) await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
+    });
+  }
+
   #next(step: () => Promise<void>): Promise<void> {
     const running = this.#running.then(step);
     this.#running = running.catch(() => undefined);
@@ -84,19 +106,27 @@ export class Publisher {
 
   async #publish(): Promise<void> {
     const now = this.#tiles.unpublished();
-    if (now.size === this.#size) return;
+    if (now.size === this.#published?.size) return;
     const note = this.#signed(now);
     for (const [path, bytes] of now.parts) await this.#write(path, bytes);
     await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     this.#tiles.published(now);
-    this.#size = now.size;
-    for (const path of this.#partialBefore) {
-      if (now.parts.has(path) || this.#partial.includes(path)) continue;
+    const before = this.#published?.size ?? 0;
+    this.#published = { size: now.size, note };
+    await this.#removePartial([now.size, before, this.#sizeBefore, ...this.pinned]);
+    this.#sizeBefore = before;
+  }
+
+  /** Partial tiles of other sizes than these: nobody reads by them any more. */
+  async #removePartial(sizes: readonly number[]): Promise<void> {
+    const kept = new Set(sizes.flatMap(partialPaths));
+    for (const path of partialPaths(sizes[0] ?? 0)) this.#partial.add(path);
+    for (const path of this.#partial) {
+      if (kept.has(path)) continue;
       await this.#files.remove(join(this.#folder, path));
+      this.#partial.delete(path);
       this.#unsettled.delete(path);
     }
-    this.#partialBefore = this.#partial;
-    this.#partial = now.partial;
   }
 
   async #write(path: string, bytes: Buffer): Promise<void> {

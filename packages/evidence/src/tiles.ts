@@ -18,6 +18,17 @@ export function tilePath(level: number, index: number, width: number = TILE_WIDT
   return `tile/${level < 0 ? 'entries' : level}/${name}${width === TILE_WIDTH ? '' : `.p/${width}`}`;
 }
 
+/** Paths of the partial tiles of a tree, its partial bundle among them. */
+export function partialPaths(size: number): readonly string[] {
+  const paths: string[] = [];
+  for (let level = -1, count = size; count > 0; level += 1) {
+    const width = count % TILE_WIDTH;
+    if (width > 0) paths.push(tilePath(level, Math.floor(count / TILE_WIDTH), width));
+    if (level >= 0) count = Math.floor(count / TILE_WIDTH);
+  }
+  return paths;
+}
+
 /** Entries of a bundle; null if it is none. */
 export function parseBundle(bytes: Buffer): readonly Buffer[] | null {
   const entries: Buffer[] = [];
@@ -69,8 +80,6 @@ export interface Unpublished {
   readonly size: number;
   readonly root: Buffer;
   readonly parts: ReadonlyMap<string, Buffer>;
-  /** Paths of partial tiles among them. */
-  readonly partial: readonly string[];
 }
 
 /** The tree of a log that is written. In memory are its right edge, and what no checkpoint on the disk covers yet. */
@@ -130,11 +139,8 @@ export class Tiles {
   /** All parts that the disk has to have before a checkpoint of today's size may be there. */
   unpublished(): Unpublished {
     const parts = new Map(this.#whole);
-    const partial: string[] = [];
     const add = (level: number, index: number, width: number, bytes: Buffer): void => {
-      const path = tilePath(level, index, width);
-      parts.set(path, bytes);
-      partial.push(path);
+      parts.set(tilePath(level, index, width), bytes);
     };
     const bundles = Math.floor(this.size / TILE_WIDTH);
     if (this.#bundle.length > 0) add(-1, bundles, this.#bundle.length, Buffer.concat(this.#bundle));
@@ -143,7 +149,7 @@ export class Tiles {
       if (edge.length > 0) add(level, tiles, edge.length, Buffer.concat(edge));
       tiles = Math.floor(tiles / TILE_WIDTH);
     }
-    return { size: this.size, root: this.root(), parts, partial };
+    return { size: this.size, root: this.root(), parts };
   }
 
   /** Whole tiles that wait. */
