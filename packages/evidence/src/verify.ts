@@ -207,6 +207,8 @@ class Report {
     if (log !== null && origin !== originOf(log))
       this.problem({ kind: 'checkpoint', reason: `${what} is of another log` });
     const key = this.#story.keyAt(size);
+    // Who signed then went with a segment that was removed: the tree, which stays, has to tell.
+    if (key === null && size < this.#pruned) return;
     const verifier = key === null ? null : parseVerifierKey(key);
     if (verifier === null || !signedBy(note, verifier)) {
       this.problem({ kind: 'key', reason: `${what} is not signed by the log's key` });
@@ -313,7 +315,8 @@ class Report {
     if (this.tree === null && head !== null && !this.#broken) this.#ends(head);
     const { keys } = this.#story;
     if (trusted !== null && !keys.includes(trusted)) {
-      this.problem({ kind: 'key', reason: 'the log was never signed by the trusted key' });
+      const since = this.#pruned > 0 ? ` since record ${this.#pruned}, before which segments were removed` : '';
+      this.problem({ kind: 'key', reason: `the log was never signed by the trusted key${since}` });
     }
     if (head !== null) this.#signature(head, 'the checkpoint', head.size);
     for (const checkpoint of kept) {
@@ -330,7 +333,7 @@ class Report {
         this.problem({
           kind: 'forked',
           records: null,
-          reason: `a kept checkpoint of ${size} records is of another history`,
+          reason: `a kept checkpoint of ${size} records is of another history${size < this.#pruned ? ', or of another log: the key that signed then went with the segments that were removed' : ''}`,
         });
       }
     }
