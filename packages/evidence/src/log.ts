@@ -178,6 +178,8 @@ async function settled(publisher: Publisher): Promise<void> {
   try {
     await publisher.publish();
     await publisher.settle();
+    // What is left of before needs nobody any more, now that what replaces it is durable.
+    await publisher.sweep();
   } catch (error) {
     throw new EvidenceUnavailable(`the tree of the log cannot be written: ${(error as Error).message}`);
   }

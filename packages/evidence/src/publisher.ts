@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
-import { type Checkpoint, signCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, parseCheckpoint, signCheckpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
 import type { NodeHash } from './merkle.ts';
 import type { Signer } from './note.ts';
-import { partialPaths, type Tiles } from './tiles.ts';
+import { findPartial, partialPaths, type Tiles } from './tiles.ts';
 
 /** Where the last checkpoint lies. */
 export const CHECKPOINT = 'checkpoint';
@@ -29,8 +29,8 @@ export class Publisher {
   /** Who signs as soon as the record of the rotation is durable. */
   next: Signer | null = null;
   #published: Published | null = null;
-  /** Size of the checkpoint before: somebody may be reading by it. */
-  #sizeBefore = 0;
+  /** Sizes of the last checkpoint and of the two before: somebody may be reading by them. */
+  #sizes: readonly number[] = [];
   /** Other sizes that somebody reads by: their partial tiles stay. */
   pinned: readonly number[] = [];
   /** Partial tiles that are there. */
@@ -82,6 +82,16 @@ export class Publisher {
     return this.#next(() => this.#publish());
   }
 
+  /** Takes away partial tiles that processes before left. Those of their last checkpoint stay while somebody may read by it. */
+  sweep(): Promise<void> {
+    return this.#next(async () => {
+      const { paths, folders } = await findPartial(this.#files, this.#folder);
+      for (const path of paths) this.#partial.add(path);
+      await this.#removePartial();
+      for (const folder of folders) await this.#removeFolder(folder);
+    });
+  }
+
   /** Resolves when what was published survives a loss of power. */
   settle(): Promise<void> {
     return this.#next(async () => {
@@ -105,28 +115,41 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
+    const before = this.#sizes[0] ?? (await this.#sizeOnDisk());
     const now = this.#tiles.unpublished();
     if (now.size === this.#published?.size) return;
     const note = this.#signed(now);
     for (const [path, bytes] of now.parts) await this.#write(path, bytes);
     await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     this.#tiles.published(now);
-    const before = this.#published?.size ?? 0;
+    this.#sizes = [now.size, before, this.#sizes[1] ?? before];
     this.#published = { size: now.size, note };
-    await this.#removePartial([now.size, before, this.#sizeBefore, ...this.pinned]);
-    this.#sizeBefore = before;
+    for (const path of partialPaths(now.size)) this.#partial.add(path);
+    await this.#removePartial();
   }
 
-  /** Partial tiles of other sizes than these: nobody reads by them any more. */
-  async #removePartial(sizes: readonly number[]): Promise<void> {
-    const kept = new Set(sizes.flatMap(partialPaths));
-    for (const path of partialPaths(sizes[0] ?? 0)) this.#partial.add(path);
-    for (const path of this.#partial) {
-      if (kept.has(path)) continue;
+  /** Size of the checkpoint that a process before published. */
+  async #sizeOnDisk(): Promise<number> {
+    const bytes = await this.#files.read(join(this.#folder, CHECKPOINT)).catch(() => null);
+    return (bytes === null ? null : parseCheckpoint(bytes.toString('utf8')))?.size ?? 0;
+  }
+
+  /** Partial tiles that nobody reads by any more. */
+  async #removePartial(): Promise<void> {
+    const kept = new Set([...this.#sizes, ...this.pinned].flatMap(partialPaths));
+    const gone = [...this.#partial].filter((path) => !kept.has(path));
+    for (const path of gone) {
       await this.#files.remove(join(this.#folder, path));
       this.#partial.delete(path);
       this.#unsettled.delete(path);
     }
+    for (const folder of new Set(gone.map(dirname))) await this.#removeFolder(folder);
+  }
+
+  async #removeFolder(path: string): Promise<void> {
+    const folder = join(this.#folder, path);
+    this.#folders.delete(folder);
+    await this.#files.removeEmpty(folder);
   }
 
   async #write(path: string, bytes: Buffer): Promise<void> {

@@ -29,6 +29,28 @@ export function partialPaths(size: number): readonly string[] {
   return paths;
 }
 
+/** Every partial tile and bundle of a folder, and the folders that are for them. */
+export async function findPartial(
+  files: Files,
+  folder: string,
+): Promise<{ readonly paths: readonly string[]; readonly folders: readonly string[] }> {
+  const paths: string[] = [];
+  const folders: string[] = [];
+  const look = async (within: string): Promise<void> => {
+    for (const name of await files.list(join(folder, within)).catch(() => [])) {
+      const path = `${within}/${name}`;
+      if (/^x[0-9]{3}$/.test(name)) await look(path);
+      if (!/^[0-9]{3}\.p$/.test(name)) continue;
+      folders.push(path);
+      for (const width of await files.list(join(folder, path)).catch(() => [])) paths.push(`${path}/${width}`);
+    }
+  };
+  for (const level of await files.list(join(folder, 'tile')).catch(() => [])) {
+    if (/^(entries|[0-9])$/.test(level)) await look(`tile/${level}`);
+  }
+  return { paths, folders };
+}
+
 /** Entries of a bundle; null if it is none. */
 export function parseBundle(bytes: Buffer): readonly Buffer[] | null {
   const entries: Buffer[] = [];
