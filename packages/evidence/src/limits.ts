@@ -18,10 +18,8 @@ export const limits = {
   healDelayMs: 250,
   /** Read first of a segment by whoever needs its header alone. */
   headerBytes: 4 * 1024,
-  /** Read first by whoever follows the log as it is written. */
-  followBytes: 256 * 1024,
-  /** Read at once by whoever reads the log from its start to its end. */
-  readBytes: 1024 * 1024,
+  /** Read at once by whoever reads records in their order. */
+  readBytes: 256 * 1024,
   /** Between two looks whether there is a checkpoint that witnesses have not cosigned. */
   witnessEveryMs: 2_000,
   /** A witness that has not answered by then has failed. */
