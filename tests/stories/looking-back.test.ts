@@ -254,6 +254,26 @@ test('the tables are built again, and settings of then are told from those of to
   expect(await everyAnswer()).toEqual(before);
 });
 
+test('tables that are deleted while the server runs are built again, for workers that may read them', async () => {
+  const known = 'SELECT session, status FROM sessions WHERE seq <= $last ORDER BY seq';
+  const [[last] = []] = await lookBack('vera', 'SELECT max(seq) FROM sessions');
+  const of = async (): Promise<unknown> => lookBack('vera', known.replace('$last', String(last)));
+  const before = await of();
+  const workers = server.workers();
+  const running = await server.as('maria', '/v1/products/flights/query', {
+    body: { sql: 'SELECT a.delay FROM flights a, flights b LIMIT 2000000', purpose: 'operations' },
+  });
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true });
+  expect(await of()).toEqual(before);
+  expect(server.said()).toContain('somebody else changed the tables of the evidence: they are built again');
+  // A session that ran all along is not cut off for it.
+  const { complete } = (await running.json()) as { complete?: boolean };
+  expect(complete).toBe(true);
+  const gone = (): boolean => server.workers().every((pid) => !workers.includes(pid));
+  for (let attempt = 0; attempt < 100 && !gone(); attempt += 1) await new Promise((turn) => setTimeout(turn, 50));
+  expect(gone()).toBe(true);
+});
+
 test('where the log is not what it was, the evidence is not asked, and everything else is', async () => {
   const segment = join(server.folder, '.ambit/evidence/00000001.segment');
   const text = readFileSync(segment, 'utf8');

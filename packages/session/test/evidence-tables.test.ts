@@ -209,3 +209,31 @@ test('a record that is not what its digest says is not shown', async () => {
   await expect(tables.ready(await run('c'))).rejects.toThrow('the record is not what its digest says');
   expect(faults.join()).toContain('the record is not what its digest says');
 });
+
+const removals: readonly (readonly [string, () => void])[] = [
+  ['the folder', () => rmSync(join(folder, 'tables'), { recursive: true })],
+  ['a table', () => rmSync(join(folder, 'tables/sessions'), { recursive: true })],
+  ['a file', () => rmSync(join(folder, 'tables/sessions', files()[0] ?? ''))],
+  ['a file of what stays the same', () => rmSync(join(folder, 'tables/served_settings/now.json'))],
+];
+
+test.each(removals)('%s that somebody removes is there again when it is waited for', async (_, remove) => {
+  await run('a');
+  await reopen();
+  await run('b');
+  const next = await run('c');
+  const release = await tables.ready(next);
+  const [before, settings] = [sessions(), readFileSync(join(folder, 'tables/served_settings/now.json'), 'utf8')];
+  expect(before).toEqual(['a', 'b', 'c']);
+  release();
+  remove();
+  (await tables.ready(next))();
+  expect(sessions().toSorted()).toEqual(before);
+  expect(readFileSync(join(folder, 'tables/served_settings/now.json'), 'utf8')).toBe(settings);
+  expect(faults).toEqual(['somebody else changed the tables of the evidence: they are built again']);
+  // What is left alone is built once.
+  (await tables.ready(await run('d')))();
+  await later();
+  expect(sessions().toSorted()).toEqual([...before, 'd']);
+  expect(faults).toHaveLength(1);
+});
