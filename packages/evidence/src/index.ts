@@ -35,5 +35,6 @@ export type {
   SessionOutcome,
   StatementRecord,
 } from './record.ts';
+export type { SyncedBatch } from './syncs.ts';
 export { type Trust, type Verification, verifyLog, type Witnessed } from './verify.ts';
 export type { WitnessAddress } from './witness.ts';

@@ -26,6 +26,7 @@ import type {
 import { type Recovered, recover } from './recovery.ts';
 import { prune } from './retention.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
+import { type SyncedBatch, watchedSyncs } from './syncs.ts';
 import type { WitnessAddress } from './witness.ts';
 import { Writer } from './writer.ts';
 
@@ -77,6 +78,8 @@ export interface EvidenceLog {
   prune(before: Date): Promise<number>;
   /** Lets a new key sign from here on, and returns its verifier key. The old one is not kept. */
   rotateKey(): Promise<string>;
+  /** Tells of each batch of records that a sync made durable, from here on. */
+  onSync(observer: (batch: SyncedBatch) => void): void;
   close(): Promise<void>;
 }
 
@@ -127,7 +130,9 @@ async function openLocked(
   const signer = await loadSigner(key, originOf(log), recovered.key);
   const catalog = new Catalog(files, folder);
   const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
-  const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  const observers: ((batch: SyncedBatch) => void)[] = [];
+  const told = watchedSyncs(files, (batch) => observers.forEach((observer) => observer(batch)));
+  const writer = new Writer({ files: told, folder, catalog, log, recovered, publisher });
   const cosigning = await Cosigning.open({ files, folder, publisher, witnesses, tell });
   await settled(publisher);
   await writer.append(opened(writer, ambit, signer, recovered));
@@ -163,6 +168,7 @@ async function openLocked(
       await takeNext(key);
       return verifierKey(publisher.signer);
     },
+    onSync: (observer) => void observers.push(observer),
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await writer.append({ type: 'log.closed' }).catch(() => undefined);
