@@ -248,8 +248,8 @@ test('the tables are built again, and settings of then are told from those of to
     ),
   ).toEqual(['partner', 'secret'].map((name) => [sessions[name], 'datafusion.execution.batch_size', '8192', '4096']));
   // Once more, as after a crash halfway: what no closed segment is known to be is not kept.
-  writeFileSync(join(tables, 'sessions/00000001-000001.json'), '{"broken');
-  writeFileSync(join(tables, 'uses/00000001.json'), '');
+  writeFileSync(join(tables, 'sessions/00000001-000001.parquet'), '{"broken');
+  writeFileSync(join(tables, 'uses/00000001.parquet'), '');
   server = await server.restart();
   expect(await everyAnswer()).toEqual(before);
 });

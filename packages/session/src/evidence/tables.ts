@@ -4,7 +4,6 @@ import { type EvidenceLog, type ReadableSegment, readableSegments, readRecords }
 import { limits } from '../limits.ts';
 import { type Built, findBuilt, markBuilt, segmentPart } from './built.ts';
 import {
-  linesOf,
   makeFolders,
   type PartFiles,
   PartWriter,
@@ -12,7 +11,7 @@ import {
   SERVED,
   withdraw,
   writeDocument,
-  writeWhole,
+  writeRows,
 } from './parts.ts';
 import { type Derivable, Projection } from './projection.ts';
 import type { Row } from './rows.ts';
@@ -123,7 +122,7 @@ class Builder {
     await makeFolders(this.#root);
     this.#built = await findBuilt(this.#root, await readableSegments(this.#folder));
     this.#begun.clear();
-    await writeWhole(this.#root, SERVED, 'now', linesOf(this.#options.served));
+    await writeRows(this.#root, SERVED, 'now', this.#options.served);
   }
 
   /** What somebody else removed would be missing in answers: the tables are built again, when nobody reads them. */
