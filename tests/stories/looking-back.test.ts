@@ -238,7 +238,8 @@ test('the tables are built again, and settings of then are told from those of to
   expect(readdirSync(join(tables, 'sessions')).length).toBeGreaterThan(0);
   expect(await lookBack('vera', 'SELECT count(*) FROM changed_settings')).toEqual([[0]]);
   contract(4096);
-  rmSync(tables, { recursive: true });
+  // The server may be building them again meanwhile.
+  rmSync(tables, { recursive: true, maxRetries: 10 });
   server = await server.restart();
   expect(await everyAnswer()).toEqual(before);
   expect(
@@ -263,7 +264,7 @@ test('tables that are deleted while the server runs are built again, for workers
   const running = await server.as('maria', '/v1/products/flights/query', {
     body: { sql: 'SELECT a.delay FROM flights a, flights b LIMIT 2000000', purpose: 'operations' },
   });
-  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true });
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true, maxRetries: 10 });
   expect(await of()).toEqual(before);
   expect(server.said()).toContain('somebody else changed the tables of the evidence: they are built again');
   // A session that ran all along is not cut off for it.
@@ -278,7 +279,7 @@ test('where the log is not what it was, the evidence is not asked, and everythin
   const segment = join(server.folder, '.ambit/evidence/00000001.segment');
   const text = readFileSync(segment, 'utf8');
   writeFileSync(segment, text.replace('SELECT max(delay)', 'SELECT min(delay)'));
-  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true });
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true, maxRetries: 10 });
   server = await server.restart();
   const refused = await query('vera', 'evidence', 'SELECT 1', 'review');
   expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'evidence_unavailable' }]);
