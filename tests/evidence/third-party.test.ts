@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { openLog } from '@ambit/evidence';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root } from '../server.ts';
+import { signedBy, startWitness } from '../witness.ts';
 
 // Somebody else's implementation of the same standards reads the log: signed-note, tlog-checkpoint, tlog-tiles.
 
@@ -14,7 +15,11 @@ let receipt: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ambit-third-party-'));
   receipt = `${folder}.receipt`;
-  const log = await openLog({ folder, ambit: '0.1.0' });
+  const made = await openLog({ folder, ambit: '0.1.0' });
+  await made.close();
+  const witness = await startWitness();
+  witness.trusts.add(made.key);
+  const log = await openLog({ folder, ambit: '0.1.0', witnesses: [witness] });
   const { seq } = await log.append(intent);
   await log.append({ ...outcome, intent: seq });
   writeFileSync(receipt, JSON.stringify(await log.receipt('s1')));
@@ -24,6 +29,9 @@ beforeAll(async () => {
   }
   ({ key } = log);
   await log.close();
+  await witness.close();
+  // It reads a checkpoint with the signature of a witness too.
+  expect(signedBy(readFileSync(join(folder, 'checkpoint'), 'utf8'), witness.key)).toBe(true);
 }, 60_000);
 afterAll(() => {
   for (const path of [folder, `${folder}.key`, receipt]) rmSync(path, { recursive: true });
@@ -62,7 +70,7 @@ function check(...words: readonly string[]): Promise<{ readonly code: number; re
 }
 
 test('agrees with a log and a receipt', { timeout: 300_000 }, async () => {
-  expect(await check(folder, key, receipt)).toEqual({ code: 0, text: '66004\n' });
+  expect(await check(folder, key, receipt)).toEqual({ code: 0, text: '66006\n' });
 });
 
 test.each(['tile/0/100', 'tile/1/000', 'tile/entries/200', 'checkpoint'])(

@@ -105,7 +105,9 @@ test('what fails says why, in a trace and in a log; what is not sampled is not s
   await world.stop();
   expect(spansOfSession(to, unsampled)).toEqual([]);
   const metrics = metricsOf(to.taken);
-  expect([...metrics.keys()]).toContain('ambit.sessions');
+  for (const name of ['ambit.sessions', 'ambit.evidence.sync.records', 'ambit.evidence.sync.duration']) {
+    expect([...metrics.keys()]).toContain(name);
+  }
   expect(metrics.get('ambit.sessions')).toMatchObject({
     'service.name': 'ambit',
     'deployment.environment.name': 'test',
@@ -153,6 +155,12 @@ test('Prometheus reads what products are asked, and nothing of who asks', async 
   expect(value(/^ambit_sessions_running\{product="people"[^}]*\} (\S+)/m)).toBe(0);
   expect(text).toMatch(/^ambit_step_duration_bucket\{step="intent"/m);
   expect(text).toMatch(/^ambit_evidence_append_duration_bucket\{type="session.intent"/m);
+  const syncs = value(/^ambit_evidence_sync_records_count(?:\{[^}]*\})? (\S+)/m);
+  // Two sessions, each with an intent and an outcome that waits for it, and a refusal.
+  expect(syncs).toBeGreaterThanOrEqual(4);
+  expect(value(/^ambit_evidence_sync_duration_count(?:\{[^}]*\})? (\S+)/m)).toBe(syncs);
+  expect(value(/^ambit_evidence_sync_records_sum(?:\{[^}]*\})? (\S+)/m)).toBeGreaterThanOrEqual(syncs);
+  expect(text).toMatch(/^ambit_evidence_sync_records_bucket\{.*le="1024"/m);
   expect(text).not.toMatch(/tenant|principal|"ann"|"a"|ses_/);
   expect(text.toLowerCase()).not.toContain(LITERAL.toLowerCase());
   expectNothing(text);

@@ -56,11 +56,22 @@ schema:
 const CEDAR = '@id("all")\npermit (principal, action in [Action::"open", Action::"read", Action::"call"], resource);\n';
 
 test('a contract is exported as what datacontract-cli takes', async () => {
-  const exported = await ambit(['odcs', 'export', join(root, 'examples/flights/flights.yaml'), '--environment', join(root, 'examples/flights/development.yaml')], { cwd });
+  const exported = await ambit(
+    [
+      'odcs',
+      'export',
+      join(root, 'examples/flights/flights.yaml'),
+      '--environment',
+      join(root, 'examples/flights/development.yaml'),
+    ],
+    { cwd },
+  );
   expect(exported).toMatchObject({ status: 0, err: '' });
   const linted = await datacontract('lint', written('flights.odcs.yaml', exported.out));
   expect([linted.status, linted.said]).toEqual([0, expect.stringContaining('valid')]);
-  const sql = await datacontract('export', 'sql', join(cwd, 'flights.odcs.yaml'), '--server', 'development_lake').then(({ said }) => said);
+  const sql = await datacontract('export', 'sql', join(cwd, 'flights.odcs.yaml'), '--server', 'development_lake').then(
+    ({ said }) => said,
+  );
   expect(sql).not.toContain('Traceback');
 }, 120_000);
 
@@ -110,8 +121,20 @@ test('an ODCS contract becomes one that can be validated, and takes its columns 
 }, 120_000);
 
 test('what datacontract-cli makes of a table of somebody else is taken', async () => {
-  const ddl = written('ddl.sql', 'CREATE TABLE visits (id BIGINT NOT NULL, seen TIMESTAMP, score DOUBLE PRECISION, name VARCHAR(20));\n');
-  const made = await datacontract('import', 'sql', '--source', ddl, '--dialect', 'postgres', '--output', join(cwd, 'visits.odcs.yaml'));
+  const ddl = written(
+    'ddl.sql',
+    'CREATE TABLE visits (id BIGINT NOT NULL, seen TIMESTAMP, score DOUBLE PRECISION, name VARCHAR(20));\n',
+  );
+  const made = await datacontract(
+    'import',
+    'sql',
+    '--source',
+    ddl,
+    '--dialect',
+    'postgres',
+    '--output',
+    join(cwd, 'visits.odcs.yaml'),
+  );
   expect([made.status, made.said]).toEqual([0, expect.anything()]);
   const imported = await ambit(['odcs', 'import', join(cwd, 'visits.odcs.yaml')], { cwd });
   expect(imported).toMatchObject({ status: 0, err: '' });
@@ -122,9 +145,30 @@ test('what datacontract-cli makes of a table of somebody else is taken', async (
 }, 120_000);
 
 describe('every type of a contract comes back as it went', () => {
-  const scalar = fc.constantFrom('boolean', 'tinyint', 'smallint', 'int', 'bigint', 'real', 'double', 'string', 'binary', 'date', 'time', 'timestamp', 'timestamptz', 'decimal(38, 10)', 'decimal(5, 0)');
+  const scalar = fc.constantFrom(
+    'boolean',
+    'tinyint',
+    'smallint',
+    'int',
+    'bigint',
+    'real',
+    'double',
+    'string',
+    'binary',
+    'date',
+    'time',
+    'timestamp',
+    'timestamptz',
+    'decimal(38, 10)',
+    'decimal(5, 0)',
+  );
   const type = fc.letrec<{ type: string }>((tie) => ({
-    type: fc.oneof({ maxDepth: 3, withCrossShrink: true }, scalar, tie('type').map((inner) => `list<${inner}>`), fc.tuple(tie('type'), tie('type')).map(([a, b]) => `struct<a: ${a}, b: ${b}>`)),
+    type: fc.oneof(
+      { maxDepth: 3, withCrossShrink: true },
+      scalar,
+      tie('type').map((inner) => `list<${inner}>`),
+      fc.tuple(tie('type'), tie('type')).map(([a, b]) => `struct<a: ${a}, b: ${b}>`),
+    ),
   })).type;
 
   test('whatever it is made of', async () => {
@@ -177,7 +221,10 @@ test.each([
 ])('what is wrong is told at its place: %s', async (columns, said, file) => {
   written('orders.odcs.yaml', ORDERS);
   written('old.odcs.yaml', ORDERS.replace('v3.1.0', 'v2.2.2'));
-  written('untyped.odcs.yaml', 'apiVersion: v3.1.0\nkind: DataContract\nschema:\n  - name: a\n    properties: [{ name: x, logicalType: object }]\n');
+  written(
+    'untyped.odcs.yaml',
+    'apiVersion: v3.1.0\nkind: DataContract\nschema:\n  - name: a\n    properties: [{ name: x, logicalType: object }]\n',
+  );
   written('bad.cedar', CEDAR);
   const ran = await ambit(['validate', written('bad.yaml', ORDERS_CONTRACT.replace('COLUMNS', columns))], { cwd });
   expect(ran).toMatchObject({ status: 1, out: '' });

@@ -238,7 +238,8 @@ test('the tables are built again, and settings of then are told from those of to
   expect(readdirSync(join(tables, 'sessions')).length).toBeGreaterThan(0);
   expect(await lookBack('vera', 'SELECT count(*) FROM changed_settings')).toEqual([[0]]);
   contract(4096);
-  rmSync(tables, { recursive: true });
+  // The server may be building them again meanwhile.
+  rmSync(tables, { recursive: true, maxRetries: 10 });
   server = await server.restart();
   expect(await everyAnswer()).toEqual(before);
   expect(
@@ -248,17 +249,37 @@ test('the tables are built again, and settings of then are told from those of to
     ),
   ).toEqual(['partner', 'secret'].map((name) => [sessions[name], 'datafusion.execution.batch_size', '8192', '4096']));
   // Once more, as after a crash halfway: what no closed segment is known to be is not kept.
-  writeFileSync(join(tables, 'sessions/00000001-000001.json'), '{"broken');
-  writeFileSync(join(tables, 'uses/00000001.json'), '');
+  writeFileSync(join(tables, 'sessions/00000001-000001.parquet'), '{"broken');
+  writeFileSync(join(tables, 'uses/00000001.parquet'), '');
   server = await server.restart();
   expect(await everyAnswer()).toEqual(before);
+});
+
+test('tables that are deleted while the server runs are built again, for workers that may read them', async () => {
+  const known = 'SELECT session, status FROM sessions WHERE seq <= $last ORDER BY seq';
+  const [[last] = []] = await lookBack('vera', 'SELECT max(seq) FROM sessions');
+  const of = async (): Promise<unknown> => lookBack('vera', known.replace('$last', String(last)));
+  const before = await of();
+  const workers = server.workers();
+  const running = await server.as('maria', '/v1/products/flights/query', {
+    body: { sql: 'SELECT a.delay FROM flights a, flights b LIMIT 2000000', purpose: 'operations' },
+  });
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true, maxRetries: 10 });
+  expect(await of()).toEqual(before);
+  expect(server.said()).toContain('somebody else changed the tables of the evidence: they are built again');
+  // A session that ran all along is not cut off for it.
+  const { complete } = (await running.json()) as { complete?: boolean };
+  expect(complete).toBe(true);
+  const gone = (): boolean => server.workers().every((pid) => !workers.includes(pid));
+  for (let attempt = 0; attempt < 100 && !gone(); attempt += 1) await new Promise((turn) => setTimeout(turn, 50));
+  expect(gone()).toBe(true);
 });
 
 test('where the log is not what it was, the evidence is not asked, and everything else is', async () => {
   const segment = join(server.folder, '.ambit/evidence/00000001.segment');
   const text = readFileSync(segment, 'utf8');
   writeFileSync(segment, text.replace('SELECT max(delay)', 'SELECT min(delay)'));
-  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true });
+  rmSync(join(server.folder, '.ambit/evidence/tables'), { recursive: true, maxRetries: 10 });
   server = await server.restart();
   const refused = await query('vera', 'evidence', 'SELECT 1', 'review');
   expect([refused.status, await refused.json()]).toMatchObject([503, { code: 'evidence_unavailable' }]);

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseCheckpoint, provesConsistency, verifyLog } from '@ambit/evidence';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root, type Server, startServer } from '../server.ts';
+import { signedBy, startWitness } from '../witness.ts';
 
 // A consumer keeps a receipt; an auditor checks a copy of the log, with the same command, without the server.
 
@@ -99,6 +100,55 @@ test('whoever keeps a checkpoint sees that the log only grew', async () => {
   expect(provesConsistency(before, after, hashes)).toBe(true);
   expect((await server.as('eve', '/v1/evidence/consistency?from=123456789')).status).toBe(404);
   expect((await server.as('eve', '/v1/evidence/consistency?from=x')).status).toBe(400);
+});
+
+test('a witness cosigns the log of a server, and whoever trusts the witness sees how far', async () => {
+  const witness = await startWitness();
+  const cosigning = await startServer({
+    paths: [join(root, 'examples/flights/flights.yaml')],
+    environment: `${environment}witnesses: [{ url: '${witness.url}', key: '${witness.key}' }]\n`,
+    subjects,
+  });
+  try {
+    const key = / signed by (\S+)/.exec(cosigning.said())?.[1] ?? '';
+    // Told at once, and nothing fails for it: the witness does not know the log yet.
+    const body = { sql: 'SELECT count(*) AS n FROM airports', purpose: 'safety-audit' };
+    const answer = await cosigning.as('ada', '/v1/products/flights/query', { body });
+    expect(answer.status).toBe(200);
+    await answer.text();
+    expect(cosigning.said()).toContain(
+      'evidence: witness witness.example/w1 does not cosign: it does not know this log',
+    );
+    witness.trusts.add(key);
+    const cosigned = async (): Promise<string | null> =>
+      ((await (await cosigning.as('ada', '/v1/evidence/checkpoint')).json()) as { cosigned: string | null }).cosigned;
+    while ((await cosigned()) === null) await sleep(100);
+    expect(signedBy((await cosigned()) ?? '', witness.key)).toBe(true);
+    const session = answer.headers.get('ambit-session') ?? '';
+    const file = join(kept, 'cosigned.json');
+    writeFileSync(file, await (await cosigning.as('ada', `/v1/sessions/${session}/receipt`)).text());
+    const mine = await ambit(['receipt', 'verify', file, '--key', key, '--witness', witness.key]);
+    expect(mine).toMatchObject({ code: 0, text: expect.stringContaining('cosigned by witness.example/w1') });
+    const other = await startWitness('other.example');
+    const not = await ambit(['receipt', 'verify', file, '--witness', other.key]);
+    expect(not).toMatchObject({ code: 1, text: expect.stringContaining('not cosigned by other.example') });
+    await cosigning.stop();
+    const found = await ambit(['verify', join(cosigning.folder, '.ambit/evidence'), '--witness', witness.key]);
+    expect(found.code, found.text).toBe(0);
+    expect(found.text).toMatch(/cosigned {3}[0-9]+ records by witness.example\/w1 at 20/);
+  } finally {
+    await cosigning.close();
+  }
+}, 60_000);
+
+test('a witness that cannot be checked keeps a server from starting', async () => {
+  const witnesses = "witnesses: [{ url: 'http://127.0.0.1:1', key: 'w1' }]\n";
+  const starting = startServer({
+    paths: [join(root, 'examples/flights/flights.yaml')],
+    environment: environment + witnesses,
+    subjects,
+  });
+  await expect(starting).rejects.toThrow('`w1` is no verifier key of a witness');
 });
 
 test('a copy that was changed is told apart, by name and exit status', async () => {

@@ -4,6 +4,7 @@ import {
   EvidenceKeyUnknown,
   EvidenceLocked,
   type EvidenceLog,
+  EvidenceWitnessInvalid,
   folderSealKeys,
   openLog,
   type SealKeys,
@@ -12,7 +13,7 @@ import type { BoundEnvironment } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
 import { CliError, exitCodes } from './failure.ts';
-import type { Terminal } from './terminal.ts';
+import { say, type Terminal } from './terminal.ts';
 
 /** Version of Ambit. */
 export const version = '0.1.0';
@@ -50,7 +51,10 @@ export function sealKeys(terminal: Terminal, environment: BoundEnvironment): Sea
 export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
   const folder = evidenceFolder(terminal, environment);
   const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
-  return openLog({ folder, key, seals: sealKeys(terminal, environment), ambit: version }).catch((error: unknown) =>
+  const seals = sealKeys(terminal, environment);
+  const { witnesses = [] } = environment.value;
+  const tell = (message: string): void => say(terminal, `evidence: ${message}`);
+  return openLog({ folder, key, seals, ambit: version, witnesses, tell }).catch((error: unknown) =>
     explainLog(error, folder),
   );
 }
@@ -68,6 +72,9 @@ function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceKeyUnknown) {
     const hint = 'put the key back, or keep this log as it is and give the server another folder';
     throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceWitnessInvalid) {
+    throw new CliError(exitCodes.failed, error.message, 'see `witnesses` of the environment');
   }
   throw error as Error;
 }

@@ -94,6 +94,7 @@ async function serve(terminal: Terminal, serving: Serving): Promise<void> {
       log,
       served: servedSettings([...products, evidence]),
       report: (message) => say(terminal, `server: ${message}`),
+      replaced: () => serving.engine.renew(),
     });
     try {
       const all = [...products, backedEvidence(evidence, products, tables)];

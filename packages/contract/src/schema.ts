@@ -2,6 +2,7 @@ import { Type, type Static, type TSchema } from 'typebox';
 import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { PolicyTests } from './policy-tests-schema.ts';
+import { Witnesses } from './witnesses-schema.ts';
 import { oneOf, opt, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
@@ -182,7 +183,9 @@ export const Contract = Type.Object(
             }),
           ),
           odcs: opt(
-            text('In place of columns: an ODCS v3 file that has them, relative to this one; after # the object, where it has another name'),
+            text(
+              'In place of columns: an ODCS v3 file that has them, relative to this one; after # the object, where it has another name',
+            ),
           ),
         },
         strict,
@@ -332,6 +335,7 @@ export const Environment = Type.Object(
       ),
     ),
     evidenceSealPeriod: opt(SealPeriod),
+    witnesses: opt(Witnesses),
     keys: opt(text('File of hashed API keys, relative to this file')),
     drift: opt(
       Type.Object(

@@ -30,6 +30,11 @@ export interface Engine {
   health(): Promise<readonly Health[]>;
   /** Whether a session can be opened: a worker answers, or none is needed yet. */
   ready(): Promise<boolean>;
+  /**
+   * Lets new workers take the sessions from here on: they may read what is there now under the names of the roots. Those
+   * that run end when their sessions have.
+   */
+  renew(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,6 +68,7 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
     },
     health,
     ready: async () => !pool.failing() && (pool.workers().length === 0 || (await health()).length > 0),
+    renew: () => pool.renew(),
     close: () => pool.close(),
   };
 }

@@ -17,6 +17,8 @@ export interface Isolated {
   warm(): Promise<void>;
   /** A worker for a session of this tenant. Throws `EngineUnavailable` if there is no room. */
   lease(tenant: string): Promise<Lease>;
+  /** Gives no worker that runs now a further session. */
+  renew(): Promise<void>;
 }
 
 export const isolations: Readonly<Record<Isolation, (workers: Workers) => Isolated>> = {
@@ -36,7 +38,7 @@ function sharedByAll(workers: Workers): Isolated {
     let worker = first;
     for (;;) {
       const startedAt = performance.now();
-      await worker.exited;
+      await worker.left;
       if (performance.now() - startedAt >= limits.steadyMsMin) pause.reset();
       const next = workers.startUntilReady(pause);
       slots[slot] = next;
@@ -49,8 +51,8 @@ function sharedByAll(workers: Workers): Isolated {
       if (least !== undefined) return least;
       const next = await Promise.any(slots).catch(closed);
       if (!next.closed) return next;
-      // Killed, not gone yet: its slot has the next one as soon as it is.
-      await next.exited;
+      // It has left, and its slot has the next one on the next turn.
+      await next.left;
     }
   };
   return {
@@ -64,7 +66,16 @@ function sharedByAll(workers: Workers): Isolated {
     lease: async () => {
       const worker = await leastBusy();
       sessions.set(worker, count(worker) + 1);
-      return leaseOf(worker, () => sessions.set(worker, count(worker) - 1));
+      return leaseOf(worker, () => {
+        sessions.set(worker, count(worker) - 1);
+        if (worker.closed && count(worker) === 0) worker.retire();
+      });
+    },
+    renew: async () => {
+      for (const worker of workers.open()) {
+        if (count(worker) === 0) worker.retire();
+        else worker.leave();
+      }
     },
   };
 }
@@ -116,7 +127,14 @@ function oneForEachTenant(workers: Workers): Isolated {
       if (place.sessions === 0) place.idle = setTimeout(() => retire(tenant, place), limits.tenantIdleMs).unref();
     });
   };
-  return { warm: async () => {}, lease };
+  const renew = async (): Promise<void> => {
+    for (const [tenant, place] of places) {
+      if (place.sessions === 0) retire(tenant, place);
+      // The last of its sessions retires it.
+      else forget(tenant, place);
+    }
+  };
+  return { warm: async () => {}, lease, renew };
 }
 
 /** One session, one process: nothing can be left for another. */
@@ -170,6 +188,16 @@ function oneForEachSession(workers: Workers): Isolated {
         free();
         throw error;
       }
+    },
+    renew: async () => {
+      for (const spare of spares) {
+        spares.delete(spare);
+        spare.then(
+          (worker) => worker.retire(),
+          () => undefined,
+        );
+      }
+      refill();
     },
   };
 }

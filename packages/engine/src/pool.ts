@@ -11,6 +11,8 @@ export interface WorkerPool {
   lease(tenant: string): Promise<Lease>;
   /** Workers that take sessions now. */
   workers(): readonly Worker[];
+  /** Gives the next sessions to new workers. */
+  renew(): Promise<void>;
   /** No session can be opened soon. */
   failing(): boolean;
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export async function startPool(config: EngineConfig): Promise<WorkerPool> {
   return {
     lease: (tenant) => inTime(isolated.lease(tenant)),
     workers: () => workers.open(),
+    renew: () => isolated.renew(),
     failing: () => workers.failing,
     close: () => workers.close(),
   };

@@ -16,7 +16,11 @@ export interface Worker {
   /** Resolves when the process is gone. */
   readonly exited: Promise<void>;
   /** No further session: it is leaving, or it was killed. */
-  closed: boolean;
+  readonly closed: boolean;
+  /** Resolves when it takes no further session. */
+  readonly left: Promise<void>;
+  /** Takes no further session; those that run go on. */
+  leave(): void;
   kill(): void;
   /** Lets it end: its lifeline is cut. */
   retire(): void;
@@ -41,23 +45,35 @@ export async function startWorker(binary: string, config: WorkerConfig, log: Ope
     bodyTimeout: 0,
     headersTimeout: 0,
   });
+  let closed = false;
+  let leave = (): void => {};
+  const left = new Promise<void>((done) => {
+    leave = () => {
+      closed = true;
+      done();
+    };
+  });
   const worker: Worker = {
     ready,
     http,
     templates: new Set(),
     exited,
-    closed: false,
+    get closed() {
+      return closed;
+    },
+    left,
+    leave,
     kill: () => {
-      worker.closed = true;
+      leave();
       child.kill('SIGKILL');
     },
     retire: () => {
-      worker.closed = true;
+      leave();
       child.stdin.end();
     },
   };
   void exited.then(async () => {
-    worker.closed = true;
+    leave();
     await Promise.all([http.destroy(), rm(config.socket, { force: true })]);
   });
   return worker;

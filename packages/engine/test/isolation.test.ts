@@ -217,3 +217,21 @@ function readable(path: string): string {
     return '';
   }
 }
+
+describe.each(['shared', 'tenant', 'session'] as const)('workers that are renewed (%s)', (isolation) => {
+  it('keep the sessions that run, get no other, and end with them', async () => {
+    const engine = await engineWith({ isolation, workers: 3 });
+    const running = await staying(engine);
+    const before = await pids(engine);
+    await engine.renew();
+    const next = await open(engine);
+    expect(before).not.toContain(next.worker);
+    expect((await take(next)).kinds).toEqual(['planned', 'data', 'outcome']);
+    // It can still be read.
+    await firstData(running);
+    expect(runs(running.worker)).toBe(true);
+    await leave(running);
+    if (isolation !== 'tenant') await Promise.all(before.map(gone));
+    expect((await take(await open(engine))).kinds).toEqual(['planned', 'data', 'outcome']);
+  });
+});

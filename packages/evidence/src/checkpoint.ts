@@ -1,4 +1,4 @@
-import { parseNote, type Note, type Signer, signNote } from './note.ts';
+import { cosignedAt, parseNote, type Note, parseVerifierKey, type Signer, signNote } from './note.ts';
 
 /** Head of a tree, after C2SP tlog-checkpoint: it commits to every record before it. */
 export interface Checkpoint {
@@ -34,4 +34,18 @@ export function parseCheckpoint(text: string): SignedCheckpoint | null {
   const root = Buffer.from(encoded ?? '', 'base64');
   if (root.length !== 32 || root.toString('base64') !== encoded) return null;
   return { origin, size: Number(size), root, note };
+}
+
+/** The names of these witnesses, all of which cosigned a checkpoint, or the first that did not. */
+export function cosigners(
+  { note }: SignedCheckpoint,
+  keys: readonly string[],
+): { readonly names: readonly string[] } | { readonly missing: string } {
+  const names: string[] = [];
+  for (const key of keys) {
+    const witness = parseVerifierKey(key);
+    if (witness === null || cosignedAt(note, witness) === null) return { missing: witness?.name ?? `\`${key}\`` };
+    names.push(witness.name);
+  }
+  return { names };
 }

@@ -22,6 +22,12 @@ export class EvidenceDamaged extends Error {
   readonly code = 'evidence_damaged';
 }
 
+/** A witness that is declared cannot be asked, or its signature could not be checked. */
+export class EvidenceWitnessInvalid extends Error {
+  override readonly name = 'EvidenceWitnessInvalid';
+  readonly code = 'evidence_witness_invalid';
+}
+
 /** A record that contradicts the log: an outcome without an intent, a second outcome. */
 export class EvidenceContradiction extends Error {
   override readonly name = 'EvidenceContradiction';

@@ -1,4 +1,4 @@
-import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** The file system as the log uses it: every step that can fail or lie is here, so that tests can make it. */
@@ -16,6 +16,8 @@ export interface Files {
   /** Returns when what was written survives a loss of power. */
   settle(path: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Removes a folder if nothing is in it. */
+  removeEmpty(folder: string): Promise<void>;
 }
 
 export interface LogFile {
@@ -86,6 +88,10 @@ export const disk: Files = {
     await syncFolder(dirname(path));
   },
   remove: (path) => rm(path, { force: true }),
+  removeEmpty: (folder) =>
+    rmdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(error.code ?? '')) throw error;
+    }),
 };
 
 function logFile(file: FileHandle): LogFile {

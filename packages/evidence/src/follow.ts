@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { disk, type Files } from './files.ts';
-import { limits } from './limits.ts';
+import { readLines } from './lines.ts';
 import type { EvidenceRecord } from './record.ts';
 import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
 import { readStart, type SegmentStart } from './segment-start.ts';
@@ -100,36 +100,21 @@ interface Read {
 }
 
 async function readSegment({ folder, files, segment, recordsMax, end, ...from }: Read) {
-  const path = join(folder, segmentName(segment));
   const records: EvidenceRecord[] = [];
   let { offset, seq } = from;
   let missing = 0;
-  const chunk = await wholeLines(files, path, offset);
-  let at = 0;
-  while (at < chunk.length && records.length < recordsMax) {
-    const lineEnd = chunk.indexOf(10, at);
-    const record = digestedRecord(chunk.subarray(at, lineEnd));
-    if (record !== null && record.seq > end) return { records, offset: offset + at, seq, missing, ended: true };
-    at = lineEnd + 1;
-    if (record === null) continue;
-    missing += Math.max(0, record.seq - seq);
-    if (record.seq >= seq) {
-      records.push(record);
-      seq = record.seq + 1;
-    }
+  for await (const { line, next } of readLines(files, join(folder, segmentName(segment)), offset)) {
+    if (records.length >= recordsMax) return { records, offset, seq, missing, ended: false };
+    const record = digestedRecord(line);
+    if (record !== null && record.seq > end) break;
+    offset = next;
+    // One that is not what its digest says is missed as soon as a later one comes.
+    if (record === null || record.seq < seq) continue;
+    missing += record.seq - seq;
+    records.push(record);
+    seq = record.seq + 1;
   }
-  offset += at;
-  return { records, offset, seq, missing, ended: chunk.length === 0 };
-}
-
-/** Bytes from an offset on that end with a line, or none. */
-async function wholeLines(files: Files, path: string, offset: number): Promise<Buffer> {
-  for (let length: number = limits.followBytes; ; length *= 4) {
-    const bytes = await files.readAt(path, offset, length);
-    const end = bytes.lastIndexOf(10);
-    if (end >= 0) return bytes.subarray(0, end + 1);
-    if (bytes.length < length || length > limits.recordBytesMax * 2) return Buffer.alloc(0);
-  }
+  return { records, offset, seq, missing, ended: true };
 }
 
 async function startOf(folder: string, segment: number, files: Files): Promise<SegmentStart> {

@@ -1,12 +1,13 @@
 /** The append-only evidence log: records, segments, Merkle tree, checkpoints, receipts, recovery, verification. */
 export { canonical, sha256 } from './canonical.ts';
-export { type Checkpoint, parseCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
+export { type Checkpoint, cosigners, parseCheckpoint, type SignedCheckpoint } from './checkpoint.ts';
 export {
   EvidenceContradiction,
   EvidenceDamaged,
   EvidenceKeyUnknown,
   EvidenceLocked,
   EvidenceUnavailable,
+  EvidenceWitnessInvalid,
 } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
 export { type Followed, logEnd, type LogPlace, logStart, readAfter } from './follow.ts';
@@ -44,4 +45,6 @@ export {
   type SealKeyState,
   type SealPeriod,
 } from './seal-keys.ts';
-export { type Trust, type Verification, verifyLog } from './verify.ts';
+export type { SyncedBatch } from './syncs.ts';
+export { type Trust, type Verification, verifyLog, type Witnessed } from './verify.ts';
+export type { WitnessAddress } from './witness.ts';

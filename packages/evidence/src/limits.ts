@@ -18,12 +18,20 @@ export const limits = {
   healDelayMs: 250,
   /** Read first of a segment by whoever needs its header alone. */
   headerBytes: 4 * 1024,
-  /** Read first by whoever follows the log as it is written. */
-  followBytes: 256 * 1024,
   /** Lengths of sealed texts are multiples of this. */
   sealedStepBytes: 256,
   /** Between two looks for keys that were destroyed and of which the log does not say so yet. */
   sealsIntervalMs: 1_000,
-  /** Read at once by whoever reads the log from its start to its end. */
-  readBytes: 1024 * 1024,
+  /** Read at once by whoever reads records in their order. */
+  readBytes: 256 * 1024,
+  /** Between two looks whether there is a checkpoint that witnesses have not cosigned. */
+  witnessEveryMs: 2_000,
+  /** A witness that has not answered by then has failed. */
+  witnessAnswerMsMax: 5_000,
+  /** Read of its answer. */
+  witnessAnswerBytesMax: 64 * 1024,
+  /** A witness that fails is asked again after `witnessEveryMs`, then after twice that, up to this. */
+  witnessBackoffMsMax: 60_000,
+  /** From the order to stop until witnesses are no longer waited for. */
+  witnessCloseMsMax: 2_000,
 } as const;

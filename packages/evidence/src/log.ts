@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
 import { Catalog } from './catalog.ts';
 import { originOf } from './checkpoint.ts';
+import { Cosigning } from './cosigning.ts';
 import { entryOf } from './entry.ts';
 import { EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
@@ -9,7 +10,7 @@ import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
 import { consistencyProof } from './merkle.ts';
 import { type Signer, verifierKey } from './note.ts';
-import { Publisher } from './publisher.ts';
+import { type Published, Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
 import type {
   BoundaryLoaded,
@@ -26,6 +27,8 @@ import { type Recovered, recover } from './recovery.ts';
 import { prune } from './retention.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
 import { folderSealKeys, type SealKeys } from './seal-keys.ts';
+import { type SyncedBatch, watchedSyncs } from './syncs.ts';
+import type { WitnessAddress } from './witness.ts';
 import { Writer } from './writer.ts';
 
 type Of<Body> = RecordEnvelope & Body;
@@ -63,8 +66,10 @@ export interface EvidenceLog {
   session(id: string): Promise<SessionEvidence | null>;
   /** The newest first. */
   sessions(filter: SessionFilter, limit: number): Promise<readonly SessionEvidence[]>;
-  /** The head of the log, as a signed note. */
+  /** The head of the log, as a signed note: with the cosignatures of witnesses where they have come. */
   checkpoint(): string;
+  /** The newest checkpoint that a witness cosigned; null where there is none. */
+  cosigned(): string | null;
   /** What proves that a session's records are in the log; null for a session that is not there. */
   receipt(session: string): Promise<Receipt | null>;
   /** What proves that the log as it is now begins with the one that had `size` records; null if it never had so many. */
@@ -76,6 +81,8 @@ export interface EvidenceLog {
   prune(before: Date): Promise<number>;
   /** Lets a new key sign from here on, and returns its verifier key. The old one is not kept. */
   rotateKey(): Promise<string>;
+  /** Tells of each batch of records that a sync made durable, from here on. */
+  onSync(observer: (batch: SyncedBatch) => void): void;
   close(): Promise<void>;
 }
 
@@ -96,11 +103,15 @@ interface LogOptions {
   /** Keys that seal literals, outside of the folder. Without them those in `FOLDER.seals`. */
   readonly seals?: SealKeys;
   readonly files?: Files;
+  /** Who is asked to cosign its checkpoints. */
+  readonly witnesses?: readonly WitnessAddress[];
+  /** Told when a witness does not cosign. What it is told holds nothing that a witness sent. */
+  readonly tell?: (message: string) => void;
 }
 
 /**
  * Opens the log of a folder for this process alone, and closes what a process before it left open. Throws `EvidenceLocked`,
- * `EvidenceDamaged`, `EvidenceKeyUnknown` or `EvidenceUnavailable`.
+ * `EvidenceDamaged`, `EvidenceKeyUnknown`, `EvidenceWitnessInvalid` or `EvidenceUnavailable`.
  */
 export async function openLog(options: LogOptions): Promise<EvidenceLog> {
   const { folder, files = disk } = options;
@@ -114,17 +125,18 @@ export async function openLog(options: LogOptions): Promise<EvidenceLog> {
   }
 }
 
-async function openLocked(
-  { folder, ambit, key = `${folder}.key`, seals = folderSealKeys(`${folder}.seals`) }: LogOptions,
-  files: Files,
-  unlock: () => Promise<void>,
-): Promise<EvidenceLog> {
+async function openLocked(options: LogOptions, files: Files, unlock: () => Promise<void>): Promise<EvidenceLog> {
+  const { folder, ambit, key = `${folder}.key`, seals = folderSealKeys(`${folder}.seals`) } = options;
+  const { witnesses = [], tell = () => {} } = options;
   const recovered = await recover(files, folder);
   const log = recovered.log ?? randomUUID();
   const signer = await loadSigner(key, originOf(log), recovered.key);
   const catalog = new Catalog(files, folder);
   const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
-  const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  const observers: ((batch: SyncedBatch) => void)[] = [];
+  const told = watchedSyncs(files, (batch) => observers.forEach((observer) => observer(batch)));
+  const writer = new Writer({ files: told, folder, catalog, log, recovered, publisher });
+  const cosigning = await Cosigning.open({ files, folder, publisher, witnesses, tell });
   await settled(publisher);
   await writer.append(opened(writer, ambit, signer, recovered));
   await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
@@ -138,6 +150,7 @@ async function openLocked(
     setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
   ];
   for (const timer of timers) timer.unref();
+  cosigning.begin();
   const once = onceEach(writer);
   return {
     get key() {
@@ -150,8 +163,9 @@ async function openLocked(
     failure: () => writer.failure,
     session: (id) => findSession(writer, catalog, id),
     sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
-    checkpoint: () => publisher.head().note,
-    receipt: (session) => receiptOf(writer, catalog, publisher, session),
+    checkpoint: () => headOf(publisher, cosigning).note,
+    cosigned: () => cosigning.newest()?.note ?? null,
+    receipt: (session) => receiptOf(writer, catalog, publisher, cosigning, session),
     consistency: (size) => grownSince(publisher, size),
     prune: (before) => prune(writer, files, folder, before),
     rotateKey: async () => {
@@ -160,10 +174,12 @@ async function openLocked(
       await takeNext(key);
       return verifierKey(publisher.signer);
     },
+    onSync: (observer) => void observers.push(observer),
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await writer.append({ type: 'log.closed' }).catch(() => undefined);
       await writer.close();
+      await cosigning.close();
       await unlock();
     },
   };
@@ -174,6 +190,8 @@ async function settled(publisher: Publisher): Promise<void> {
   try {
     await publisher.publish();
     await publisher.settle();
+    // What is left of before needs nobody any more, now that what replaces it is durable.
+    await publisher.sweep();
   } catch (error) {
     throw new EvidenceUnavailable(`the tree of the log cannot be written: ${(error as Error).message}`);
   }
@@ -226,10 +244,17 @@ function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<vo
   };
 }
 
+function headOf(publisher: Publisher, cosigning: Cosigning): Published {
+  const head = publisher.head();
+  const cosigned = cosigning.newest();
+  return cosigned?.size === head.size ? cosigned : head;
+}
+
 async function receiptOf(
   writer: Writer,
   catalog: Catalog,
   publisher: Publisher,
+  cosigning: Cosigning,
   session: string,
 ): Promise<Receipt | null> {
   const found = await findSession(writer, catalog, session);
@@ -237,7 +262,10 @@ async function receiptOf(
   const leaves = [found.intent, found.outcome]
     .filter((record) => record !== null)
     .map((record) => ({ index: record.seq, entry: entryOf(record, sha256(canonical(record as unknown as Json))) }));
-  const { size, note } = publisher.head();
+  const cosigned = cosigning.newest();
+  // What others saw too says more than what is newer, where it covers the records.
+  const covers = cosigned !== null && leaves.every(({ index }) => index < cosigned.size);
+  const { size, note } = covers ? cosigned : publisher.head();
   return issueReceipt(session, leaves, { size, note, key: verifierKey(publisher.signer) }, publisher.node);
 }
 

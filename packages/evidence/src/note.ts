@@ -33,6 +33,7 @@ const KINDS = { note: 1, cosignature: 4 } as const;
 /** DER of an Ed25519 public key, before its 32 bytes. */
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex');
 const TIME_BYTES = 8;
+const TIME_MAX = 2n ** 63n - 1n;
 
 /** The public key of a signer, as `name+id+key`: what an auditor keeps. */
 export function verifierKey({ name, key }: Signer): string {
@@ -57,26 +58,44 @@ export function signNote(text: string, signers: readonly Signer[]): string {
   return `${text}\n${signers.map((signer) => signatureLine(text, signer)).join('')}`;
 }
 
-function signatureLine(text: string, signer: Signer): string {
-  const { name, key } = signer;
-  const id = Buffer.alloc(4);
-  id.writeUInt32BE(keyId(name, Buffer.concat([Buffer.of(KINDS.note), publicBytes(key)])));
-  return `— ${name} ${Buffer.concat([id, sign(null, Buffer.from(text), key)]).toString('base64')}\n`;
+function signatureLine(text: string, { name, key }: Signer): string {
+  const id = keyId(name, Buffer.concat([Buffer.of(KINDS.note), publicBytes(key)]));
+  return signatureOf({ name, id, signature: sign(null, Buffer.from(text), key) });
 }
 
 /** Reads a note; null if it is none. Says nothing of its signatures. */
 export function parseNote(note: string): Note | null {
   const split = note.lastIndexOf('\n\n');
   if (split < 0 || !note.endsWith('\n')) return null;
-  const lines = note.slice(split + 2, -1).split('\n');
+  const signatures = parseSignatures(note.slice(split + 2));
+  return signatures === null ? null : { text: note.slice(0, split + 1), signatures };
+}
+
+/** Reads signature lines, each of which ends with a line feed; null if one is none. */
+export function parseSignatures(text: string): readonly NoteSignature[] | null {
+  if (!text.endsWith('\n')) return null;
   const signatures: NoteSignature[] = [];
-  for (const line of lines) {
+  for (const line of text.slice(0, -1).split('\n')) {
     const [, name, encoded] = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/u.exec(line) ?? [];
     const bytes = Buffer.from(encoded ?? '', 'base64');
     if (name === undefined || bytes.length < 5) return null;
     signatures.push({ name, id: bytes.readUInt32BE(0), signature: bytes.subarray(4) });
   }
-  return { text: note.slice(0, split + 1), signatures };
+  return signatures;
+}
+
+/** The line of a signature. */
+export function signatureOf({ name, id, signature }: NoteSignature): string {
+  const prefix = Buffer.alloc(4);
+  prefix.writeUInt32BE(id);
+  return `— ${name} ${Buffer.concat([prefix, signature]).toString('base64')}\n`;
+}
+
+/** When this witness cosigned a note, in seconds since 1970; null if it did not. */
+export function cosignedAt({ text, signatures }: Note, verifier: Verifier): number | null {
+  if (verifier.kind !== 'cosignature') return null;
+  const found = signatures.find((signature) => signedBy({ text, signatures: [signature] }, verifier));
+  return found === undefined ? null : Number(found.signature.readBigUInt64BE(0));
 }
 
 /** Whether a note has a good signature by this key. */
@@ -90,6 +109,7 @@ function good(text: string, signature: Buffer, { kind, key }: Verifier): boolean
   if (kind === 'note') return verify(null, Buffer.from(text), key, signature);
   if (signature.length !== TIME_BYTES + 64) return false;
   const time = signature.readBigUInt64BE(0);
+  if (time > TIME_MAX) return false;
   return verify(null, Buffer.from(`cosignature/v1\ntime ${time}\n${text}`), key, signature.subarray(TIME_BYTES));
 }
 

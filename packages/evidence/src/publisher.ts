@@ -1,12 +1,20 @@
 import { dirname, join } from 'node:path';
-import { type Checkpoint, signCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, parseCheckpoint, signCheckpoint } from './checkpoint.ts';
 import type { Files } from './files.ts';
 import type { NodeHash } from './merkle.ts';
 import type { Signer } from './note.ts';
-import type { Tiles } from './tiles.ts';
+import { findPartial, partialPaths, type Tiles } from './tiles.ts';
 
 /** Where the last checkpoint lies. */
 export const CHECKPOINT = 'checkpoint';
+
+/** A checkpoint on the disk. */
+export interface Published {
+  /** Records that it covers. */
+  readonly size: number;
+  /** The signed note. */
+  readonly note: string;
+}
 
 /**
  * Puts the tree of a log on the disk: tiles first, then the checkpoint that needs them. All of it can be made again from the
@@ -20,11 +28,13 @@ export class Publisher {
   #signer: Signer;
   /** Who signs as soon as the record of the rotation is durable. */
   next: Signer | null = null;
-  /** Size of the tree that the checkpoint on the disk covers. */
-  #size = -1;
-  /** Partial tiles of the last checkpoint, and of the one before: somebody may be reading by it. */
-  #partial: readonly string[] = [];
-  #partialBefore: readonly string[] = [];
+  #published: Published | null = null;
+  /** Sizes of the last checkpoint and of the two before: somebody may be reading by them. */
+  #sizes: readonly number[] = [];
+  /** Other sizes that somebody reads by: their partial tiles stay. */
+  pinned: readonly number[] = [];
+  /** Partial tiles that are there. */
+  readonly #partial = new Set<string>();
   #unsettled = new Set<string>();
   #folders = new Set<string>();
   #running: Promise<unknown> = Promise.resolve();
@@ -47,8 +57,13 @@ export class Publisher {
     this.next = null;
   }
 
+  /** What this process published last. */
+  get published(): Published | null {
+    return this.#published;
+  }
+
   /** The head of the tree as it is now, signed. Only of records that are durable: the tree has no others. */
-  head(): { readonly size: number; readonly note: string } {
+  head(): Published {
     const { size } = this.#tiles;
     return { size, note: this.#signed({ size, root: this.#tiles.root() }) };
   }
@@ -67,12 +82,29 @@ export class Publisher {
     return this.#next(() => this.#publish());
   }
 
+  /** Takes away partial tiles that processes before left. Those of their last checkpoint stay while somebody may read by it. */
+  sweep(): Promise<void> {
+    return this.#next(async () => {
+      const { paths, folders } = await findPartial(this.#files, this.#folder);
+      for (const path of paths) this.#partial.add(path);
+      await this.#removePartial();
+      for (const folder of folders) await this.#removeFolder(folder);
+    });
+  }
+
   /** Resolves when what was published survives a loss of power. */
   settle(): Promise<void> {
     return this.#next(async () => {
       const paths = [...this.#unsettled];
       await Promise.all(paths.map((path) => this.#files.settle(join(this.#folder, path))));
       for (const path of paths) this.#unsettled.delete(path);
+    });
+  }
+
+  /** Shows the cosignatures of what was published last; of an older one they are shown elsewhere. */
+  cosigned({ size, note }: Published): Promise<void> {
+    return this.#next(async () => {
+      if (size === this.#published?.size) await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     });
   }
 
@@ -83,20 +115,41 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
+    const before = this.#sizes[0] ?? (await this.#sizeOnDisk());
     const now = this.#tiles.unpublished();
-    if (now.size === this.#size) return;
+    if (now.size === this.#published?.size) return;
     const note = this.#signed(now);
     for (const [path, bytes] of now.parts) await this.#write(path, bytes);
     await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     this.#tiles.published(now);
-    this.#size = now.size;
-    for (const path of this.#partialBefore) {
-      if (now.parts.has(path) || this.#partial.includes(path)) continue;
+    this.#sizes = [now.size, before, this.#sizes[1] ?? before];
+    this.#published = { size: now.size, note };
+    for (const path of partialPaths(now.size)) this.#partial.add(path);
+    await this.#removePartial();
+  }
+
+  /** Size of the checkpoint that a process before published. */
+  async #sizeOnDisk(): Promise<number> {
+    const bytes = await this.#files.read(join(this.#folder, CHECKPOINT)).catch(() => null);
+    return (bytes === null ? null : parseCheckpoint(bytes.toString('utf8')))?.size ?? 0;
+  }
+
+  /** Partial tiles that nobody reads by any more. */
+  async #removePartial(): Promise<void> {
+    const kept = new Set([...this.#sizes, ...this.pinned].flatMap(partialPaths));
+    const gone = [...this.#partial].filter((path) => !kept.has(path));
+    for (const path of gone) {
       await this.#files.remove(join(this.#folder, path));
+      this.#partial.delete(path);
       this.#unsettled.delete(path);
     }
-    this.#partialBefore = this.#partial;
-    this.#partial = now.partial;
+    for (const folder of new Set(gone.map(dirname))) await this.#removeFolder(folder);
+  }
+
+  async #removeFolder(path: string): Promise<void> {
+    const folder = join(this.#folder, path);
+    this.#folders.delete(folder);
+    await this.#files.removeEmpty(folder);
   }
 
   async #write(path: string, bytes: Buffer): Promise<void> {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { disk, type Files } from './files.ts';
-import { limits } from './limits.ts';
+import { readLines } from './lines.ts';
 import type { EvidenceRecord } from './record.ts';
 import { digestedRecord, segmentName, segmentsOf } from './segment.ts';
 import { readStart } from './segment-start.ts';
@@ -44,8 +44,7 @@ export interface ReadRecord {
 }
 
 /**
- * The acknowledged records of a segment from an offset on, up to the `seq` `before`. Reads as much at a time as a record
- * may be long. What is not what its digest says ends it with an error: nothing is built on it.
+ * The acknowledged records of a segment from an offset on, up to the `seq` `before`. What is not what its digest says ends it with an error: nothing is built on it.
  */
 export async function* readRecords(
   folder: string,
@@ -54,25 +53,11 @@ export async function* readRecords(
   before: number,
   files: Files = disk,
 ): AsyncGenerator<ReadRecord, void, undefined> {
-  const path = join(folder, segmentName(segment));
   const end = Math.min(before, until ?? before);
-  let offset = from;
-  let length: number = limits.readBytes;
-  for (;;) {
-    const bytes = await files.readAt(path, offset, length);
-    let at = 0;
-    for (let line = bytes.indexOf(10); line >= 0; line = bytes.indexOf(10, at)) {
-      const record = digestedRecord(bytes.subarray(at, line));
-      if (record === null) {
-        throw new Error(`segment ${segment} at byte ${offset + at}: the record is not what its digest says`);
-      }
-      if (record.seq >= end) return;
-      at = line + 1;
-      yield { record, next: offset + at };
-    }
-    if (bytes.length < length) return;
-    offset += at;
-    // A record that is longer than what was read.
-    length = at === 0 ? length * 2 : limits.readBytes;
+  for await (const { line, start, next } of readLines(files, join(folder, segmentName(segment)), from)) {
+    const record = digestedRecord(line);
+    if (record === null) throw new Error(`segment ${segment} at byte ${start}: the record is not what its digest says`);
+    if (record.seq >= end) return;
+    yield { record, next };
   }
 }

@@ -34,14 +34,15 @@ export class Story {
     return this.#open.size;
   }
 
-  /** The key that signed checkpoints of so many records. */
+  /** The key that signed checkpoints of so many records; null where the record that named it is not there any more. */
   keyAt(size: number): string | null {
     return this.#keys.findLast(({ from }) => from <= size)?.key ?? null;
   }
 
   begin(header: SegmentHeader): void {
     this.log = header.log;
-    this.#keys.push({ from: 0, key: header.key });
+    // Before its first record another may have signed.
+    this.#keys.push({ from: header.segment === 1 ? 0 : header.first, key: header.key });
     this.#resume(header);
   }
 

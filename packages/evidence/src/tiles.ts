@@ -18,6 +18,39 @@ export function tilePath(level: number, index: number, width: number = TILE_WIDT
   return `tile/${level < 0 ? 'entries' : level}/${name}${width === TILE_WIDTH ? '' : `.p/${width}`}`;
 }
 
+/** Paths of the partial tiles of a tree, its partial bundle among them. */
+export function partialPaths(size: number): readonly string[] {
+  const paths: string[] = [];
+  for (let level = -1, count = size; count > 0; level += 1) {
+    const width = count % TILE_WIDTH;
+    if (width > 0) paths.push(tilePath(level, Math.floor(count / TILE_WIDTH), width));
+    if (level >= 0) count = Math.floor(count / TILE_WIDTH);
+  }
+  return paths;
+}
+
+/** Every partial tile and bundle of a folder, and the folders that are for them. */
+export async function findPartial(
+  files: Files,
+  folder: string,
+): Promise<{ readonly paths: readonly string[]; readonly folders: readonly string[] }> {
+  const paths: string[] = [];
+  const folders: string[] = [];
+  const look = async (within: string): Promise<void> => {
+    for (const name of await files.list(join(folder, within)).catch(() => [])) {
+      const path = `${within}/${name}`;
+      if (/^x[0-9]{3}$/.test(name)) await look(path);
+      if (!/^[0-9]{3}\.p$/.test(name)) continue;
+      folders.push(path);
+      for (const width of await files.list(join(folder, path)).catch(() => [])) paths.push(`${path}/${width}`);
+    }
+  };
+  for (const level of await files.list(join(folder, 'tile')).catch(() => [])) {
+    if (/^(entries|[0-9])$/.test(level)) await look(`tile/${level}`);
+  }
+  return { paths, folders };
+}
+
 /** Entries of a bundle; null if it is none. */
 export function parseBundle(bytes: Buffer): readonly Buffer[] | null {
   const entries: Buffer[] = [];
@@ -69,8 +102,6 @@ export interface Unpublished {
   readonly size: number;
   readonly root: Buffer;
   readonly parts: ReadonlyMap<string, Buffer>;
-  /** Paths of partial tiles among them. */
-  readonly partial: readonly string[];
 }
 
 /** The tree of a log that is written. In memory are its right edge, and what no checkpoint on the disk covers yet. */
@@ -130,11 +161,8 @@ export class Tiles {
   /** All parts that the disk has to have before a checkpoint of today's size may be there. */
   unpublished(): Unpublished {
     const parts = new Map(this.#whole);
-    const partial: string[] = [];
     const add = (level: number, index: number, width: number, bytes: Buffer): void => {
-      const path = tilePath(level, index, width);
-      parts.set(path, bytes);
-      partial.push(path);
+      parts.set(tilePath(level, index, width), bytes);
     };
     const bundles = Math.floor(this.size / TILE_WIDTH);
     if (this.#bundle.length > 0) add(-1, bundles, this.#bundle.length, Buffer.concat(this.#bundle));
@@ -143,7 +171,7 @@ export class Tiles {
       if (edge.length > 0) add(level, tiles, edge.length, Buffer.concat(edge));
       tiles = Math.floor(tiles / TILE_WIDTH);
     }
-    return { size: this.size, root: this.root(), parts, partial };
+    return { size: this.size, root: this.root(), parts };
   }
 
   /** Whole tiles that wait. */

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { type Aligned, align } from './align.ts';
 import { type SignedCheckpoint, originOf, parseCheckpoint } from './checkpoint.ts';
+import { isCosigned } from './cosigning.ts';
 import { entryOf } from './entry.ts';
 import { disk, type Files } from './files.ts';
 import { Growing, leafHash } from './merkle.ts';
-import { parseVerifierKey, signedBy } from './note.ts';
+import { cosignedAt, parseVerifierKey, signedBy } from './note.ts';
 import type { Problem, ProblemKind } from './problem.ts';
 import { CHECKPOINT } from './publisher.ts';
 import { decodeLines, type SegmentHeader, segmentName, segmentsOf } from './segment.ts';
@@ -30,14 +31,25 @@ export interface Verification {
   readonly tornBytes: number;
   /** Sessions without an outcome. */
   readonly open: number;
+  /** What the witnesses that were asked for have cosigned. */
+  readonly witnessed: readonly Witnessed[];
   readonly problems: readonly Problem[];
+}
+
+/** The newest checkpoint of the log that a witness cosigned. */
+export interface Witnessed {
+  readonly name: string;
+  /** Records that it covers. */
+  readonly size: number;
+  /** When the witness cosigned it, by its clock, in UTC. */
+  readonly at: string;
 }
 
 /** What a verification may lean on. */
 export interface Trust {
   /** Verifier key that was got another way. */
   readonly key?: string;
-  /** Verifier keys of witnesses, each of which must have cosigned the last checkpoint. */
+  /** Verifier keys of witnesses, each of which must have cosigned a checkpoint of this log. */
   readonly witnesses?: readonly string[];
   /** Checkpoints that somebody kept: the log must begin with each of their trees. */
   readonly checkpoints?: readonly string[];
@@ -51,6 +63,8 @@ export async function verifyLog(
 ): Promise<Verification> {
   const report = new Report(folder, files);
   const kept = checkpoints.map((text) => report.kept(text)).filter((checkpoint) => checkpoint !== null);
+  // Before the head: of a log that is written, none of these covers more.
+  const cosigned = await report.cosigned();
   const head = await report.head();
   report.tree = await readTree(files, folder, head, (problem) => report.problem(problem));
   const segments = segmentsOf(await files.list(folder).catch(() => []));
@@ -61,8 +75,8 @@ export async function verifyLog(
     if (read !== null) await report.segment(segment, read, segments[at - 1] ?? null, follows);
     read = next;
   }
-  await report.end(head, kept, key ?? null);
-  report.witnessed(head, witnesses);
+  await report.end(head, [...kept, ...cosigned], key ?? null);
+  report.witnesses([...(head === null ? [] : [head]), ...cosigned], witnesses);
   return report.verification(segments.length, key ?? null);
 }
 
@@ -95,6 +109,7 @@ class Report {
   #unsigned = 0;
   #tornBytes = 0;
   #broken = false;
+  readonly #witnessed: Witnessed[] = [];
 
   constructor(folder: string, files: Files) {
     this.#folder = folder;
@@ -109,6 +124,17 @@ class Report {
     const checkpoint = parseCheckpoint(text);
     if (checkpoint === null) this.problem({ kind: 'checkpoint', reason: 'what was kept as a checkpoint is none' });
     return checkpoint;
+  }
+
+  /** Checkpoints in the folder that witnesses cosigned. */
+  async cosigned(): Promise<readonly SignedCheckpoint[]> {
+    const names = await this.#files.list(this.#folder).catch(() => []);
+    const read = names.filter(isCosigned).map(async (name) => {
+      const checkpoint = parseCheckpoint((await this.#files.read(join(this.#folder, name))).toString('utf8'));
+      if (checkpoint === null) this.problem({ kind: 'checkpoint', reason: `the file \`${name}\` holds no checkpoint` });
+      return checkpoint;
+    });
+    return (await Promise.all(read)).filter((checkpoint) => checkpoint !== null);
   }
 
   async head(): Promise<SignedCheckpoint | null> {
@@ -181,6 +207,8 @@ class Report {
     if (log !== null && origin !== originOf(log))
       this.problem({ kind: 'checkpoint', reason: `${what} is of another log` });
     const key = this.#story.keyAt(size);
+    // Who signed then went with a segment that was removed: the tree, which stays, has to tell.
+    if (key === null && size < this.#pruned) return;
     const verifier = key === null ? null : parseVerifierKey(key);
     if (verifier === null || !signedBy(note, verifier)) {
       this.problem({ kind: 'key', reason: `${what} is not signed by the log's key` });
@@ -287,7 +315,8 @@ class Report {
     if (this.tree === null && head !== null && !this.#broken) this.#ends(head);
     const { keys } = this.#story;
     if (trusted !== null && !keys.includes(trusted)) {
-      this.problem({ kind: 'key', reason: 'the log was never signed by the trusted key' });
+      const since = this.#pruned > 0 ? ` since record ${this.#pruned}, before which segments were removed` : '';
+      this.problem({ kind: 'key', reason: `the log was never signed by the trusted key${since}` });
     }
     if (head !== null) this.#signature(head, 'the checkpoint', head.size);
     for (const checkpoint of kept) {
@@ -304,19 +333,27 @@ class Report {
         this.problem({
           kind: 'forked',
           records: null,
-          reason: `a kept checkpoint of ${size} records is of another history`,
+          reason: `a kept checkpoint of ${size} records is of another history${size < this.#pruned ? ', or of another log: the key that signed then went with the segments that were removed' : ''}`,
         });
       }
     }
   }
 
-  witnessed(head: SignedCheckpoint | null, witnesses: readonly string[]): void {
+  witnesses(checkpoints: readonly SignedCheckpoint[], witnesses: readonly string[]): void {
     for (const text of witnesses) {
       const witness = parseVerifierKey(text);
-      if (witness === null) this.problem({ kind: 'key', reason: `\`${text}\` is no verifier key of a witness` });
-      else if (head === null || !signedBy(head.note, witness)) {
-        this.problem({ kind: 'checkpoint', reason: `the checkpoint is not cosigned by ${witness.name}` });
+      if (witness === null) {
+        this.problem({ kind: 'key', reason: `\`${text}\` is no verifier key of a witness` });
+        continue;
       }
+      const { name } = witness;
+      const found = checkpoints.flatMap(({ size, note }) => {
+        const at = cosignedAt(note, witness);
+        return at === null ? [] : [{ name, size, at: instant(at) }];
+      });
+      const newest = found.toSorted((a, b) => b.size - a.size)[0];
+      if (newest !== undefined) this.#witnessed.push(newest);
+      else this.problem({ kind: 'checkpoint', reason: `no checkpoint of the log is cosigned by ${name}` });
     }
   }
 
@@ -333,7 +370,14 @@ class Report {
       unsigned: this.#unsigned,
       tornBytes: this.#tornBytes,
       open,
+      witnessed: this.#witnessed,
       problems: this.#problems,
     };
   }
+}
+
+/** As a record has it. A witness may say any number of seconds. */
+function instant(seconds: number): string {
+  const at = new Date(seconds * 1_000);
+  return Number.isNaN(at.getTime()) ? `${seconds} s after 1970` : at.toISOString();
 }

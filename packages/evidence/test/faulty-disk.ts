@@ -111,6 +111,8 @@ export class FaultyDisk implements Files {
     this.files.delete(path);
   }
 
+  async removeEmpty(): Promise<void> {}
+
   #open(path: string, content: Content): LogFile {
     return {
       append: async (bytes) => {

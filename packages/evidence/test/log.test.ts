@@ -235,3 +235,16 @@ describe('known faults of the log', () => {
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
   });
 });
+
+it('tells of each sync and how many records it made durable, the header of a segment apart', async () => {
+  const folder = await freshFolder();
+  const log = await open(folder);
+  const batches: { records: number; ms: number }[] = [];
+  log.onSync((batch) => void batches.push(batch));
+  await log.append(refusal('alone'));
+  await Promise.all(Array.from({ length: 1_500 }, (_, at) => log.append(refusal(`${at}`))));
+  expect(batches.reduce((sum, { records }) => sum + records, 0)).toBe(1_501);
+  expect(batches[0]?.records).toBe(1);
+  expect(batches.length).toBeLessThan(20);
+  for (const { ms } of batches) expect(ms).toBeGreaterThan(0);
+});

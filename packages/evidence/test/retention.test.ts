@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { parseCheckpoint } from '../src/checkpoint.ts';
 import { openLog } from '../src/log.ts';
 import { type Receipt, verifyReceipt } from '../src/receipt.ts';
 import { verifyLog } from '../src/verify.ts';
@@ -42,6 +43,44 @@ it('removes whole segments that are old, and leaves a log that verifies, proves 
   const again = await open(folder);
   await runSession(again, 'after');
   expect(await again.session('after')).not.toBeNull();
+});
+
+it('proves what a key signed whose rotation was removed with its segment', async () => {
+  const folder = await freshFolder();
+  const keys: string[] = [];
+  let receipt: Receipt | null = null;
+  for (let boot = 0; boot < 5; boot += 1) {
+    const log = await openLog({ folder, ambit: '0.1.0' });
+    await runSession(log, `s${boot}`);
+    keys.push(log.key);
+    if (boot === 0) receipt = await log.receipt('s0');
+    if (boot < 2) await log.rotateKey();
+    await log.close();
+  }
+  const log = await openLog({ folder, ambit: '0.1.0' });
+  await pause(5);
+  expect(await log.prune(new Date())).toBeGreaterThan(0);
+  await log.close();
+  const key = keys.at(-1) ?? '';
+  const { checkpoint } = receipt as Receipt;
+  const found = await verifyLog(folder, { key, checkpoints: [checkpoint] });
+  expect(found).toMatchObject({ problems: [], trusted: true, keys: [key] });
+  // Its tree is what ties it to the log: another one is still told apart.
+  const other = await freshFolder();
+  const stranger = await openLog({ folder: other, ambit: '0.1.0' });
+  await runSession(stranger, 'x');
+  const foreign = stranger.checkpoint();
+  await stranger.close();
+  const { origin } = parseCheckpoint(checkpoint) ?? {};
+  const forged = foreign.replace(/^.*/, String(origin));
+  expect((await verifyLog(folder, { checkpoints: [forged] })).problems.map(({ kind }) => kind)).toEqual(['forked']);
+  expect((await verifyLog(folder, { checkpoints: [foreign] })).problems.map(({ kind }) => kind)).toContain(
+    'checkpoint',
+  );
+  const [problem] = (await verifyLog(folder, { key: keys[0] as string })).problems;
+  expect(problem?.reason).toMatch(
+    /never signed by the trusted key since record [0-9]+, before which segments were removed/,
+  );
 });
 
 it('keeps what the sessions that stay were allowed', async () => {

@@ -88,7 +88,7 @@ describe('a witness', () => {
     const good = cosigned(note, 'witness.example/w1', privateKey);
     const problems = async (): Promise<readonly string[]> =>
       (await verifyLog(folder, { key: log.key, witnesses: [good.key] })).problems.map(({ reason }) => reason);
-    const missing = ['the checkpoint is not cosigned by witness.example/w1'];
+    const missing = ['no checkpoint of the log is cosigned by witness.example/w1'];
     expect(await problems()).toEqual(missing);
     await writeFile(path, good.note);
     expect(await problems()).toEqual([]);

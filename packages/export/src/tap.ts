@@ -20,6 +20,10 @@ export function now(): number {
 export function tapped(log: EvidenceLog, observe: (observed: Observed) => void): EvidenceLog {
   return {
     ...log,
+    // A rotation changes it while the log is open.
+    get key() {
+      return log.key;
+    },
     append: async (body) => {
       const askedAt = now();
       const record = await log.append(body);

@@ -133,7 +133,14 @@ const note = { ...text, description: 'A signed note, after C2SP tlog-checkpoint'
 const verifierKey = { ...text, description: 'Verifier key, as name+id+key' };
 const hashes = listOf({ ...text, description: 'SHA-256 in base64' });
 
-export const Head = exactly({ key: verifierKey, checkpoint: note });
+export const Head = exactly({
+  key: verifierKey,
+  checkpoint: note,
+  cosigned: {
+    anyOf: [note, { type: 'null' }],
+    description: 'The newest checkpoint that a witness cosigned; null where there is none',
+  },
+});
 export const Consistency = exactly({ key: verifierKey, checkpoint: note, proof: hashes });
 export const Receipt = exactly({
   format: { const: 'ambit/receipt/v1' },

@@ -6,8 +6,8 @@ export const limits = {
   deadlineGraceMs: 500,
   /** Between two looks for closed segments that are not in the tables of the evidence yet. */
   tablesIntervalMs: 5_000,
-  /** Rows of one table of the evidence that wait for one write. */
-  rowsBufferedBytes: 256 * 1024,
+  /** Rows of one table of the evidence that are written as one group, at once: sessions wait for so long. */
+  rowsBufferedBytes: 128 * 1024,
   /** The tables are built for so long at a time, and sessions have their turn. */
   buildingMs: 2,
   /** How long they have it where nobody waits for the tables. */

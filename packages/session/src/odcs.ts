@@ -47,7 +47,11 @@ async function fromFile(
   try {
     text = await readFile(file, 'utf8');
   } catch {
-    const problem = document.problem(['tables', table, 'odcs'], `cannot read \`${path}\``, 'it is relative to this file');
+    const problem = document.problem(
+      ['tables', table, 'odcs'],
+      `cannot read \`${path}\``,
+      'it is relative to this file',
+    );
     return { problems: [problem] };
   }
   const odcs = readDocument<OdcsContract>(text, file, OdcsContract);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EvidenceLog, openLog } from '@ambit/evidence';
 import { type EvidenceTables, openEvidenceTables } from '@ambit/session';
+import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 // Files beside the log: what is in it and has ended is in them once, whatever ended their making.
@@ -98,9 +99,16 @@ async function run(session: string): Promise<number> {
 
 const files = (table = 'sessions'): readonly string[] => readdirSync(join(folder, 'tables', table)).toSorted();
 
-function sessions(table = 'sessions'): readonly string[] {
-  const lines = files(table).flatMap((name) => readFileSync(join(folder, 'tables', table, name), 'utf8').split('\n'));
-  return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as { session: string }).session);
+async function rows(table: string): Promise<readonly Record<string, unknown>[]> {
+  const read = files(table).map((name) => {
+    const { buffer } = new Uint8Array(readFileSync(join(folder, 'tables', table, name)));
+    return parquetReadObjects({ file: buffer });
+  });
+  return (await Promise.all(read)).flat();
+}
+
+async function sessions(table = 'sessions'): Promise<readonly unknown[]> {
+  return (await rows(table)).map(({ session }) => session);
 }
 
 /** What the timer would do, until it is done. */
@@ -116,11 +124,11 @@ test('everything before a position is there when it is waited for, and nothing t
   const began = await begin('b');
   const next = await run('c');
   (await tables.ready(next))();
-  expect(sessions()).toEqual(['a', 'c']);
+  expect(await sessions()).toEqual(['a', 'c']);
   (await tables.ready(await end('b', began)))();
-  expect(sessions()).toEqual(['a', 'c', 'b']);
-  expect(sessions('uses')).toEqual(['a', 'c', 'b']);
-  expect(sessions('settings')).toEqual([]);
+  expect(await sessions()).toEqual(['a', 'c', 'b']);
+  expect(await sessions('uses')).toEqual(['a', 'c', 'b']);
+  expect(await sessions('settings')).toEqual([]);
 });
 
 test('a session that began in one run of the process and was orphaned by the next has its row once', async () => {
@@ -128,8 +136,8 @@ test('a session that began in one run of the process and was orphaned by the nex
   await begin('b');
   await reopen();
   (await tables.ready(await run('c')))();
-  expect(sessions()).toEqual(['a', 'b', 'c']);
-  expect(files()).toEqual(['00000001.json', '00000002-000001.json']);
+  expect(await sessions()).toEqual(['a', 'b', 'c']);
+  expect(files()).toEqual(['00000001.parquet', '00000002-000001.parquet']);
 });
 
 test('a grant is there once, however many sessions had it, in however many runs', async () => {
@@ -149,24 +157,24 @@ test('many parts become one when nobody reads, and none goes away while somebody
   }
   await later();
   expect(files()).toHaveLength(20);
-  expect(sessions()).toEqual(all);
+  expect(await sessions()).toEqual(all);
   reading();
   await later();
   expect(files()).toHaveLength(1);
-  expect(sessions()).toEqual(all);
+  expect(await sessions()).toEqual(all);
   (await tables.ready(await run('last')))();
-  expect(sessions()).toEqual([...all, 'last']);
+  expect(await sessions()).toEqual([...all, 'last']);
   await reopen();
   await later();
-  expect(files()).toEqual(['00000001.json']);
-  expect(sessions()).toEqual([...all, 'last']);
+  expect(files()).toEqual(['00000001.parquet']);
+  expect(await sessions()).toEqual([...all, 'last']);
 });
 
 test.each([
   ['all of it is gone', () => rmSync(join(folder, 'tables'), { recursive: true })],
-  ['a table is gone', () => rmSync(join(folder, 'tables/uses/00000001.json'))],
+  ['a table is gone', () => rmSync(join(folder, 'tables/uses/00000001.parquet'))],
   ['a grant is gone', () => rmSync(join(folder, 'tables/grants'), { recursive: true })],
-  ['a file is cut', () => writeFileSync(join(folder, 'tables/sessions/00000001.json'), '{"session":"a"')],
+  ['a file is cut', () => writeFileSync(join(folder, 'tables/sessions/00000001.parquet'), '{"session":"a"')],
   ['a mark is cut', () => writeFileSync(join(folder, 'tables/built/00000001.json'), '{"format"')],
   [
     'it is of another log',
@@ -175,7 +183,10 @@ test.each([
       writeFileSync(path, readFileSync(path, 'utf8').replace(/"log":"[^"]+"/, '"log":"other"'));
     },
   ],
-  ['parts were left', () => writeFileSync(join(folder, 'tables/sessions/00000001-000002.json'), '{"session":"z"}\n')],
+  [
+    'parts were left',
+    () => writeFileSync(join(folder, 'tables/sessions/00000001-000002.parquet'), '{"session":"z"}\n'),
+  ],
   ['something was not finished', () => writeFileSync(join(folder, 'tables/new/sessions-00000002-000001'), '{"sess')],
 ])('when %s, it is built again', async (_, harm) => {
   await run('a');
@@ -186,8 +197,8 @@ test.each([
   harm();
   await open();
   (await tables.ready(await run('d')))();
-  expect(sessions()).toEqual(['a', 'b', 'c', 'd']);
-  expect(sessions('uses')).toEqual(['a', 'b', 'c', 'd']);
+  expect(await sessions()).toEqual(['a', 'b', 'c', 'd']);
+  expect(await sessions('uses')).toEqual(['a', 'b', 'c', 'd']);
   expect(files('grants')).toHaveLength(1);
   expect(readdirSync(join(folder, 'tables/new'))).toEqual([]);
 });
@@ -208,4 +219,35 @@ test('a record that is not what its digest says is not shown', async () => {
   await open();
   await expect(tables.ready(await run('c'))).rejects.toThrow('the record is not what its digest says');
   expect(faults.join()).toContain('the record is not what its digest says');
+});
+
+const removals: readonly (readonly [string, () => void])[] = [
+  ['the folder', () => rmSync(join(folder, 'tables'), { recursive: true })],
+  ['a table', () => rmSync(join(folder, 'tables/sessions'), { recursive: true })],
+  ['a file', () => rmSync(join(folder, 'tables/sessions', files()[0] ?? ''))],
+  ['a file of what stays the same', () => rmSync(join(folder, 'tables/served_settings/now.parquet'))],
+];
+
+test.each(removals)('%s that somebody removes is there again when it is waited for', async (_, remove) => {
+  await run('a');
+  await reopen();
+  await run('b');
+  const next = await run('c');
+  const release = await tables.ready(next);
+  const [before, settings] = [
+    await sessions(),
+    readFileSync(join(folder, 'tables/served_settings/now.parquet'), 'utf8'),
+  ];
+  expect(before).toEqual(['a', 'b', 'c']);
+  release();
+  remove();
+  (await tables.ready(next))();
+  expect((await sessions()).toSorted()).toEqual(before);
+  expect(readFileSync(join(folder, 'tables/served_settings/now.parquet'), 'utf8')).toBe(settings);
+  expect(faults).toEqual(['somebody else changed the tables of the evidence: they are built again']);
+  // What is left alone is built once.
+  (await tables.ready(await run('d')))();
+  await later();
+  expect((await sessions()).toSorted()).toEqual([...before, 'd']);
+  expect(faults).toHaveLength(1);
 });

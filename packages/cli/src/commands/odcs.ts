@@ -15,10 +15,7 @@ export function odcsCommand(terminal: Terminal) {
     .argument('<contract>', 'a contract')
     .option('--environment <file>', 'what the contract runs with (default: development on this machine)')
     .action(async (path, { environment }) => {
-      const [{ toOdcs }, { loadContracts }] = await Promise.all([
-        import('@ambit/contract'),
-        import('../serving.ts'),
-      ]);
+      const [{ toOdcs }, { loadContracts }] = await Promise.all([import('@ambit/contract'), import('../serving.ts')]);
       for (const { boundary, fingerprint } of await loadContracts(terminal, [path], environment))
         await writeOut(terminal, toOdcs(boundary, fingerprint));
     });

@@ -19,13 +19,14 @@ export function verifyCommand(terminal: Terminal) {
     .description('check an evidence log, or a copy of one: reads only, needs no server')
     .argument('<folder>', 'folder of the log')
     .option(keyOption, keyHelp)
-    .option('--witness <keys...>', 'verifier keys of witnesses: each must have cosigned the checkpoint')
+    .option('--witness <keys...>', 'verifier keys of witnesses: each must have cosigned a checkpoint of the log')
     .option('--checkpoint <files...>', 'checkpoints that you kept: the log must begin with each')
     .option('--receipt <files...>', 'receipts that you kept: their sessions must be in the log')
     .addOption(jsonOption())
     .action(async (folder, { key, witness = [], checkpoint = [], receipt = [], json }) => {
       const { verifyLog } = await import('@ambit/evidence');
-      const receipts = await Promise.all(receipt.map((file) => checkedReceipt(file, key ?? null)));
+      // Whose key signed then, the log says: it may have handed over since.
+      const receipts = await Promise.all(receipt.map((file) => checkedReceipt(file, null)));
       const kept = await Promise.all(checkpoint.map(read));
       const checkpoints = [...kept, ...receipts.map((one) => one.checkpoint)];
       const found = await verifyLog(folder, { ...(key === undefined ? {} : { key }), witnesses: witness, checkpoints });
@@ -52,17 +53,30 @@ export function receiptCommand(terminal: Terminal) {
     .description('check a receipt by itself, and that the log of today, or a copy, begins with its log')
     .argument('<file>', 'the receipt')
     .option(keyOption, keyHelp)
+    .option('--witness <keys...>', 'verifier keys of witnesses: each must have cosigned the checkpoint of the receipt')
     .option('--log <folder>', 'a log, or a copy of one')
     .addOption(jsonOption())
-    .action(async (file, { key, log, json }) => {
-      const { verifyLog, verifyReceipt } = await import('@ambit/evidence');
+    .action(async (file, { key, witness = [], log, json }) => {
+      const { cosigners, verifyLog, verifyReceipt } = await import('@ambit/evidence');
       const receipt = await checkedReceipt(file, key ?? null);
       const verdict = verifyReceipt(receipt, key ?? null);
       if (!verdict.holds) throw new CliError(exitCodes.failed, `the receipt does not hold: ${verdict.reason}`);
+      const witnesses = cosigners(verdict.checkpoint, witness);
+      if ('missing' in witnesses) {
+        const hint = 'ask the server for a receipt again, when the witness has cosigned';
+        throw new CliError(exitCodes.failed, `the receipt is not cosigned by ${witnesses.missing}`, hint);
+      }
       const trust = { ...(key === undefined ? {} : { key }), checkpoints: [receipt.checkpoint] };
       const found = log === undefined ? null : await verifyLog(log, trust);
       const { checkpoint, entries } = verdict;
-      const said = { session: receipt.session, size: checkpoint.size, entries, trusted: key !== undefined, log: found };
+      const said = {
+        session: receipt.session,
+        size: checkpoint.size,
+        entries,
+        trusted: key !== undefined,
+        witnesses: witnesses.names,
+        log: found,
+      };
       await writeOut(terminal, json ? `${JSON.stringify(said, null, 2)}\n` : receiptPage(said));
       if (found === null || found.problems.length === 0) return;
       throw new CliError(

@@ -4,7 +4,8 @@ const count = (number: number, what: string): string => `${number} ${what}${numb
 
 /** What a verifier found, for people. */
 export function verificationPage(folder: string, found: Verification): string {
-  const { log, segments, records, pruned, keys, trusted, signed, unsigned, tornBytes, open, problems } = found;
+  const { log, segments, records, pruned, keys, trusted, signed, unsigned, tornBytes, open, witnessed, problems } =
+    found;
   const lines = [
     `${problems.length === 0 ? 'intact' : 'NOT INTACT'}: ${folder}`,
     `  log        ${log ?? 'unknown'}`,
@@ -17,6 +18,7 @@ export function verificationPage(folder: string, found: Verification): string {
     ...(open > 0 ? [`  open       ${count(open, 'session')} without an outcome`] : []),
     ...keys.map((key, at) => `  ${at === 0 ? 'signed by ' : 'then by   '} ${key}`),
     `  trust      ${trusted ? 'the key that you gave' : 'no key was given: whole, but nobody says whose. Compare the key, or give --key'}`,
+    ...witnessed.map(({ name, size, at }) => `  cosigned   ${count(size, 'record')} by ${name} at ${at}`),
     ...problems.map(({ kind, segment, offset, reason }) => {
       const place = segment === null ? '' : ` in segment ${segment}${offset === null ? '' : `, byte ${offset}`}`;
       return `  ${kind}${place}: ${reason}`;
@@ -31,13 +33,15 @@ export function receiptPage(said: {
   readonly size: number;
   readonly entries: Extract<ReceiptVerdict, { holds: true }>['entries'];
   readonly trusted: boolean;
+  readonly witnesses: readonly string[];
   readonly log: Verification | null;
 }): string {
-  const { session, size, entries, trusted, log } = said;
+  const { session, size, entries, trusted, witnesses, log } = said;
   const lines = [
     `the receipt holds: session ${session} is in the log`,
     ...entries.map(({ seq, type, digest }) => `  record ${seq}  ${type}  ${digest}`),
     `  under a checkpoint of ${size} records, ${trusted ? 'signed by the key that you gave' : "signed by the receipt's own key: compare it, or give --key"}`,
+    ...witnesses.map((name) => `  cosigned by ${name}`),
   ];
   if (log?.problems.length === 0)
     lines.push(`  the log of today, of ${log.records + log.pruned} records, begins with it`);

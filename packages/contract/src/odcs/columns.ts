@@ -55,6 +55,13 @@ export function columnsOf(
 /** Its tags, and its classification: masks and policies can name both. */
 function tagsOf({ tags = [], classification }: OdcsProperty): string[] {
   const words = [...tags, ...(classification === undefined ? [] : [classification])];
-  const asTags = words.map((word) => word.trim().toLowerCase().replaceAll(/[\s.:/]+/g, '-')).filter((word) => TAG.test(word));
+  const asTags = words
+    .map((word) =>
+      word
+        .trim()
+        .toLowerCase()
+        .replaceAll(/[\s.:/]+/g, '-'),
+    )
+    .filter((word) => TAG.test(word));
   return [...new Set(asTags)].toSorted();
 }

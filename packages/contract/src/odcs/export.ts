@@ -27,7 +27,9 @@ function contractOf(boundary: Boundary, fingerprint: string): object {
     dataProduct: name,
     description: {
       ...(description === '' ? {} : { purpose: description }),
-      usage: Object.entries(boundary.purposes).map(([purpose, told]) => `${purpose}: ${told.description}`).join('\n'),
+      usage: Object.entries(boundary.purposes)
+        .map(([purpose, told]) => `${purpose}: ${told.description}`)
+        .join('\n'),
     },
     team: { name: owner.team },
     servers: Object.entries(boundary.stores).map(([store, { kind, root }]) => ({
@@ -54,12 +56,20 @@ function contractOf(boundary: Boundary, fingerprint: string): object {
         properties: declared.columns.map((column) => propertyOf({ ...column, description: '', tags: [] }, [])),
       })),
     ],
-    slaProperties: [{ property: 'timeOut', value: boundary.limits.timeoutMs, unit: 'ms', description: 'A query is ended' }],
+    slaProperties: [
+      { property: 'timeOut', value: boundary.limits.timeoutMs, unit: 'ms', description: 'A query is ended' },
+    ],
     customProperties: [
       { property: 'ambitFingerprint', value: fingerprint },
       { property: 'ambitPurposes', value: Object.keys(boundary.purposes) },
-      { property: 'ambitRowFilters', value: Object.entries(boundary.rowFilters).map(([id, { table, where }]) => ({ id, table, where })) },
-      { property: 'ambitMasks', value: Object.entries(boundary.masks).map(([id, mask]) => ({ id, with: mask.with, columns: mask.columns })) },
+      {
+        property: 'ambitRowFilters',
+        value: Object.entries(boundary.rowFilters).map(([id, { table, where }]) => ({ id, table, where })),
+      },
+      {
+        property: 'ambitMasks',
+        value: Object.entries(boundary.masks).map(([id, mask]) => ({ id, with: mask.with, columns: mask.columns })),
+      },
     ],
   };
 }

@@ -20,7 +20,10 @@ export function fromOdcs(odcs: OdcsContract, file: string): string {
       {
         ...(object.description === undefined ? {} : { description: object.description }),
         catalog: type,
-        path: object.physicalName?.includes('.') || object.physicalName?.endsWith('/') ? object.physicalName : `${table}.${type}`,
+        path:
+          object.physicalName?.includes('.') || object.physicalName?.endsWith('/')
+            ? object.physicalName
+            : `${table}.${type}`,
         odcs: table === object.name ? file : `${file}#${object.name}`,
       },
     ];
@@ -47,7 +50,10 @@ export function fromOdcs(odcs: OdcsContract, file: string): string {
 }
 
 function sqlName(text: string): string {
-  const plain = text.toLowerCase().replaceAll(SQL_NAME, '_').replaceAll(/^_+|_+$/g, '');
+  const plain = text
+    .toLowerCase()
+    .replaceAll(SQL_NAME, '_')
+    .replaceAll(/^_+|_+$/g, '');
   return (/^[a-z]/.test(plain) ? plain : `p_${plain}`).slice(0, 63);
 }
 

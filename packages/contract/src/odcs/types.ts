@@ -107,7 +107,9 @@ const LOGICAL: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** An ODCS property's types, of a type of the contract. The physical type is the contract's: it comes back as it was. */
-export function odcsTypeOf(type: string): Pick<OdcsProperty, 'logicalType' | 'physicalType' | 'logicalTypeOptions' | 'items'> {
+export function odcsTypeOf(
+  type: string,
+): Pick<OdcsProperty, 'logicalType' | 'physicalType' | 'logicalTypeOptions' | 'items'> {
   const name = type.trim();
   const logicalType = LOGICAL.find(([pattern]) => pattern.test(name))?.[1] ?? name;
   const inner = /^list<(.*)>$/s.exec(name)?.[1];

@@ -1,4 +1,4 @@
-import type { EvidenceRecord, SessionIntent } from '@ambit/evidence';
+import type { EvidenceRecord, SessionIntent, SyncedBatch } from '@ambit/evidence';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { LineageCounts } from '../openlineage/exporter.ts';
 import type { Observed } from '../tap.ts';
@@ -18,10 +18,14 @@ export interface Gauges {
 export interface Metrics {
   /** Counts a record, and the intent that it answers. */
   count(observed: Observed, intent: SessionIntent | null): void;
+  /** Counts the records that a sync of the log made durable. */
+  synced(batch: SyncedBatch): void;
   collect(): ReturnType<MetricReader['collect']>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Records of a sync: as many as waited for it. */
+const BATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024];
 const FINE_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 
 /** Collected when somebody asks: Prometheus, or the clock of OTLP. */
@@ -45,6 +49,12 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
   const duration = histogram('ambit.session.duration', 'From authorization to the durable outcome');
   const step = histogram('ambit.step.duration', 'Each step of the one path');
   const appended = histogram('ambit.evidence.append.duration', 'From the append to the durable record', FINE_SECONDS);
+  const sync = histogram('ambit.evidence.sync.duration', 'Syncs of the log, each for a batch of records', FINE_SECONDS);
+  const batches = meter.createHistogram('ambit.evidence.sync.records', {
+    description: 'Records that one sync made durable',
+    unit: '1',
+    advice: { explicitBucketBoundaries: BATCHES },
+  });
   const running = meter.createUpDownCounter('ambit.sessions.running', {
     description: 'Sessions with an intent and no outcome',
   });
@@ -83,6 +93,10 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
         if (record.boot === intentBoot(intent)) running.add(-1, { product: intent.product });
         ended(record, durableAt - askedAt, intent);
       }
+    },
+    synced: ({ records, ms }) => {
+      batches.record(records);
+      sync.record(ms / 1_000);
     },
     collect: () => reader.collect(),
   };

@@ -34,6 +34,7 @@ export async function startTelemetry({ otlp, log, origin, gauges, tell }: Teleme
     evidenceFailure: () => log.failure(),
     telemetry: () => countsOf(senders),
   });
+  log.onSync((batch) => metrics.synced(batch));
   const open = new Map<string, { readonly intent: Intent; readonly durableAt: number | null }>();
   const pushMetrics = async (): Promise<void> => senders?.metrics.push([(await metrics.collect()).resourceMetrics]);
   const clock = senders === null ? undefined : setInterval(() => void pushMetrics(), limits.metricsEveryMs).unref();

@@ -49,7 +49,7 @@ function addHeadRoutes(app: FastifyInstance, { evidence }: Serving): void {
     },
     async (request) => {
       asking(request);
-      return { key: evidence.key, checkpoint: evidence.checkpoint() };
+      return { key: evidence.key, checkpoint: evidence.checkpoint(), cosigned: evidence.cosigned() };
     },
   );
   app.get(

@@ -1,11 +1,11 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadableSegment } from '@ambit/evidence';
-import { BUILT, type PartFiles, placeOf, UNFINISHED, writeWhole } from './parts.ts';
+import { BUILT, fileOf, type PartFiles, placeOf, ROWS, SERVED, UNFINISHED, writeWhole } from './parts.ts';
 import { documentTables, type RecordTable, recordTables } from './rows.ts';
 
 /** Changes when the rows that records give do: what was built before is built again. */
-const FORMAT = 'ambit/evidence-tables/v2';
+const FORMAT = 'ambit/evidence-tables/v3';
 
 interface Mark {
   readonly format: string;
@@ -53,24 +53,25 @@ export async function findBuilt(root: string, segments: readonly ReadableSegment
     for (const name of mark.documents) built.documents.add(name);
   }
   const parts = new Set([...built.segments].map(segmentPart));
-  for (const folder of [...recordTables, BUILT]) await keepOnly(join(root, folder), parts);
-  for (const folder of documentTables) await keepOnly(join(root, folder), built.documents);
-  await keepOnly(join(root, UNFINISHED), new Set());
+  for (const folder of [...recordTables, BUILT]) await keepOnly(root, folder, parts);
+  for (const folder of documentTables) await keepOnly(root, folder, built.documents);
+  for (const folder of [SERVED, UNFINISHED]) await keepOnly(root, folder, new Set());
   return built;
 }
 
 /** Grants that are in both of their tables, and boundaries. */
 async function documentsThere(root: string): Promise<ReadonlySet<string>> {
   const names = async (table: string): Promise<readonly string[]> =>
-    (await readdir(join(root, table))).map((file) => file.replace(/\.json$/, ''));
+    (await readdir(join(root, table))).filter((file) => file.endsWith(ROWS)).map((file) => file.slice(0, -ROWS.length));
   const decisions = new Set(await names('decisions'));
   const grants = (await names('grants')).filter((name) => decisions.has(name));
   return new Set([...grants, ...(await names('settings'))]);
 }
 
-async function keepOnly(folder: string, names: ReadonlySet<string>): Promise<void> {
-  for (const file of await readdir(folder)) {
-    if (!names.has(file.replace(/\.json$/, ''))) await rm(join(folder, file), { recursive: true });
+async function keepOnly(root: string, folder: string, names: ReadonlySet<string>): Promise<void> {
+  const kept = new Set([...names].map((name) => fileOf(folder, name)));
+  for (const file of await readdir(join(root, folder))) {
+    if (!kept.has(file)) await rm(join(root, folder, file), { recursive: true });
   }
 }
 

@@ -1,6 +1,8 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { limits } from '../limits.ts';
+import { type Column, evidenceColumns } from './columns.ts';
+import { ParquetRows, parquetOf } from './parquet.ts';
 import { type DocumentRows, documentTables, type RecordTable, recordTables, type Row, type TableRow } from './rows.ts';
 
 const FILE_MODE = 0o600;
@@ -25,8 +27,9 @@ export type PartFiles = Readonly<Partial<Record<RecordTable, number>>>;
 
 interface Writing {
   readonly file: FileHandle;
-  buffered: string[];
-  /** Characters, which no byte is shorter than. */
+  readonly parquet: ParquetRows;
+  buffered: Row[];
+  /** Characters of their texts. */
   length: number;
   bytes: number;
 }
@@ -45,9 +48,8 @@ export class PartWriter {
   async add(rows: readonly TableRow[]): Promise<void> {
     for (const [table, row] of rows) {
       const writing = this.#tables.get(table) ?? (await this.#start(table));
-      const line = `${JSON.stringify(row)}\n`;
-      writing.buffered.push(line);
-      writing.length += line.length;
+      writing.buffered.push(row);
+      for (const value of Object.values(row)) writing.length += typeof value === 'string' ? value.length : 8;
       if (writing.length >= limits.rowsBufferedBytes) await flush(writing);
     }
   }
@@ -57,7 +59,8 @@ export class PartWriter {
     const files: Partial<Record<RecordTable, number>> = {};
     try {
       for (const [table, writing] of this.#tables) {
-        await flush(writing);
+        if (writing.buffered.length > 0) await flush(writing);
+        await write(writing, writing.parquet.end());
         await writing.file.datasync();
         files[table] = writing.bytes;
       }
@@ -74,18 +77,32 @@ export class PartWriter {
 
   async #start(table: RecordTable): Promise<Writing> {
     const file = await open(unfinished(this.#root, table, this.#name), 'w', FILE_MODE);
-    const writing: Writing = { file, buffered: [], length: 0, bytes: 0 };
+    const parquet = new ParquetRows(columnsOf(table));
+    const writing: Writing = { file, parquet, buffered: [], length: 0, bytes: 0 };
     this.#tables.set(table, writing);
     return writing;
   }
 }
 
 async function flush(writing: Writing): Promise<void> {
-  const bytes = Buffer.from(writing.buffered.join(''));
+  const bytes = writing.parquet.group(writing.buffered);
   writing.buffered = [];
   writing.length = 0;
+  await write(writing, bytes);
+}
+
+async function write(writing: Writing, bytes: Buffer): Promise<void> {
   await writing.file.writeFile(bytes);
   writing.bytes += bytes.length;
+}
+
+const columns = evidenceColumns();
+
+/** Columns of a table of the evidence. */
+function columnsOf(table: string): readonly Column[] {
+  const found = columns.get(table);
+  if (found === undefined) throw new Error(`the evidence has no table \`${table}\``);
+  return found;
 }
 
 /** Gives finished files their places in the tables. Each appears whole. */
@@ -102,9 +119,17 @@ export async function withdraw(root: string, names: readonly string[]): Promise<
   }
 }
 
+/** How the names of rows' files end. */
+export const ROWS = '.parquet';
+
+/** The file of a name in a folder of the tables. */
+export function fileOf(folder: string, name: string): string {
+  return `${name}${folder === BUILT ? '.json' : ROWS}`;
+}
+
 /** Where a part's rows of a table lie. */
 export function placeOf(root: string, table: string, name: string): string {
-  return join(root, table, `${name}.json`);
+  return join(root, table, fileOf(table, name));
 }
 
 function unfinished(root: string, table: string, name: string): string {
@@ -115,21 +140,21 @@ function unfinished(root: string, table: string, name: string): string {
 export async function writeDocument(root: string, name: string, rows: DocumentRows): Promise<void> {
   for (const table of documentTables) {
     const found = rows[table];
-    if (found !== undefined) await writeWhole(root, table, name, linesOf(found));
+    if (found !== undefined) await writeRows(root, table, name, found);
   }
 }
 
-/** Rows as a file has them. */
-export function linesOf(rows: readonly Row[]): string {
-  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+/** Writes rows of a table as a file of their own. */
+export async function writeRows(root: string, table: string, name: string, rows: readonly Row[]): Promise<void> {
+  await writeWhole(root, table, name, parquetOf(columnsOf(table), rows));
 }
 
 /** Writes a file whole, or not at all. */
-export async function writeWhole(root: string, folder: string, name: string, text: string): Promise<void> {
+export async function writeWhole(root: string, folder: string, name: string, content: string | Buffer): Promise<void> {
   const path = unfinished(root, folder, name);
   const file = await open(path, 'w', FILE_MODE);
   try {
-    await file.writeFile(text);
+    await file.writeFile(content);
     await file.datasync();
   } finally {
     await file.close();

@@ -4,7 +4,6 @@ import { type EvidenceLog, type ReadableSegment, readableSegments, readRecords }
 import { limits } from '../limits.ts';
 import { type Built, findBuilt, markBuilt, segmentPart } from './built.ts';
 import {
-  linesOf,
   makeFolders,
   type PartFiles,
   PartWriter,
@@ -12,10 +11,11 @@ import {
   SERVED,
   withdraw,
   writeDocument,
-  writeWhole,
+  writeRows,
 } from './parts.ts';
 import { type Derivable, Projection } from './projection.ts';
 import type { Row } from './rows.ts';
+import { type Stamp, stampOf } from './stamp.ts';
 
 /** The tables of the evidence, as files beside the log: derived from it, and built again when they are not there. */
 export interface EvidenceTables {
@@ -41,13 +41,11 @@ export async function openEvidenceTables(options: {
   readonly served: readonly Row[];
   /** Told of what keeps the tables from being built. */
   readonly report: (message: string) => void;
+  /** Told when their folder had to be made anew: whoever may read the old one may not read this. */
+  readonly replaced?: () => Promise<void>;
 }): Promise<EvidenceTables> {
-  const { folder, log, served, report } = options;
-  const root = tablesFolder(folder);
-  await makeFolders(root);
-  const built = await findBuilt(root, await readableSegments(folder));
-  await writeWhole(root, SERVED, 'now', linesOf(served));
-  const builder = new Builder(folder, new Projection(log), built);
+  const { folder, log, served, report, replaced = async () => {} } = options;
+  const builder = await Builder.open({ folder, projection: new Projection(log), served, report, replaced });
   const look = (): void => {
     builder.look().catch((error: Error) => report(`the tables of the evidence are behind the log: ${error.message}`));
   };
@@ -61,6 +59,14 @@ export async function openEvidenceTables(options: {
       await builder.close();
     },
   };
+}
+
+interface BuilderOptions {
+  readonly folder: string;
+  readonly projection: Projection;
+  readonly served: readonly Row[];
+  readonly report: (message: string) => void;
+  readonly replaced: () => Promise<void>;
 }
 
 /** A segment of which the tables hold a part. */
@@ -78,13 +84,16 @@ interface Begun {
  * earlier sessions by policy (`before`). Files go away, for one that holds the same rows, when nobody reads.
  */
 class Builder {
+  readonly #options: BuilderOptions;
   readonly #folder: string;
   readonly #root: string;
   readonly #projection: Projection;
-  readonly #built: Built;
+  #built: Built = { segments: new Set(), documents: new Set() };
   readonly #begun = new Map<number, Begun>();
-  /** Files that what replaces them has not replaced. */
-  #stale: readonly string[] = [];
+  /** The folders as this left them; null when it left them halfway. */
+  #stamp: Stamp | null = null;
+  /** The folder that workers may read. */
+  #allowed = '';
   #last: Promise<unknown> = Promise.resolve();
   #looking = false;
   #closed = false;
@@ -93,17 +102,54 @@ class Builder {
   #waiting = 0;
   #noReader = (): void => {};
 
-  constructor(folder: string, projection: Projection, built: Built) {
-    this.#folder = folder;
-    this.#root = tablesFolder(folder);
-    this.#projection = projection;
-    this.#built = built;
+  private constructor(options: BuilderOptions) {
+    this.#options = options;
+    this.#folder = options.folder;
+    this.#root = tablesFolder(options.folder);
+    this.#projection = options.projection;
+  }
+
+  static async open(options: BuilderOptions): Promise<Builder> {
+    const builder = new Builder(options);
+    await builder.#find();
+    builder.#stamp = await stampOf(builder.#root);
+    builder.#allowed = builder.#stamp.root;
+    return builder;
+  }
+
+  /** Takes what is there and whole, and nothing else. */
+  async #find(): Promise<void> {
+    await makeFolders(this.#root);
+    this.#built = await findBuilt(this.#root, await readableSegments(this.#folder));
+    this.#begun.clear();
+    await writeRows(this.#root, SERVED, 'now', this.#options.served);
+  }
+
+  /** What somebody else removed would be missing in answers: the tables are built again, when nobody reads them. */
+  async #hold(): Promise<void> {
+    const [left, found] = [this.#stamp, await stampOf(this.#root)];
+    if (found.root === left?.root && found.tables === left.tables) return;
+    if (!(await this.#unread())) throw new Error('the server is stopping');
+    if (left !== null) this.#options.report('somebody else changed the tables of the evidence: they are built again');
+    await this.#find();
+    const { root } = await stampOf(this.#root);
+    if (root === this.#allowed) return;
+    await this.#options.replaced();
+    this.#allowed = root;
+  }
+
+  /** Changes the tables, which must be as they were left. What fails halfway is cleared away before the next change. */
+  async #changing(work: () => Promise<void>): Promise<void> {
+    await this.#hold();
+    this.#stamp = null;
+    await work();
+    this.#stamp = await stampOf(this.#root);
   }
 
   ready(before: number): Promise<() => void> {
     this.#waiting += 1;
     return this.#next(async () => {
-      await this.#build(before).finally(() => {
+      await this.#changing(() => this.#build(before)).finally(() => {
         this.#waiting -= 1;
       });
       this.#readers += 1;
@@ -123,7 +169,7 @@ class Builder {
     this.#looking = true;
     try {
       await this.#next(async () => {
-        await this.#build(0);
+        await this.#changing(() => this.#build(0));
         await this.#unite();
       });
     } finally {
@@ -145,8 +191,6 @@ class Builder {
 
   /** All closed segments, and the records of the last one before a `seq`. */
   async #build(before: number): Promise<void> {
-    if (this.#stale.length > 0) await withdraw(this.#root, this.#stale);
-    this.#stale = [];
     for (const segment of await readableSegments(this.#folder)) {
       if (this.#built.segments.has(segment.segment)) continue;
       if (segment.until === null && before === 0) continue;
@@ -199,7 +243,9 @@ class Builder {
       if (!closed && begun.parts.length < limits.partsMax) continue;
       if (this.#readers > 0 && begun.parts.length < limits.partsWaitedForMax) continue;
       if (!(await this.#unread())) return;
-      await this.#replace(segment, begun);
+      await this.#changing(async () => {
+        if (this.#begun.get(segment.segment) === begun) await this.#replace(segment, begun);
+      });
     }
   }
 
@@ -210,12 +256,10 @@ class Builder {
     const name = closed ? segmentPart(segment.segment) : partName(segment, begun.named);
     const part = await this.#project(segment, segment.start, { offset: begun.offset }, name);
     this.#begun.delete(segment.segment);
-    this.#stale = [...begun.parts, name];
     await withdraw(this.#root, begun.parts);
     await publish(this.#root, name, part.files);
     if (closed) await this.#mark(segment, part);
     else this.#begun.set(segment.segment, { ...begun, parts: [name] });
-    this.#stale = [];
   }
 
   /** Whoever comes meanwhile waits behind this. False: it was closed before. */

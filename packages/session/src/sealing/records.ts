@@ -149,6 +149,7 @@ const OWN_WORDS = new Set([
   'policy_failed',
   'product_unknown',
   'purpose_required',
+  'table_closed',
 ]);
 
 function shownMessage(code: string, message: string): string {
