@@ -6,11 +6,12 @@ export {
   EvidenceDamaged,
   EvidenceKeyUnknown,
   EvidenceLocked,
+  EvidenceShared,
   EvidenceUnavailable,
 } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
 export { type Followed, logEnd, type LogPlace, logStart, readAfter } from './follow.ts';
-export { type ConsistencyProof, type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
+export { type ConsistencyProof, type EvidenceLog, openLog } from './log.ts';
 export { provesConsistency } from './merkle.ts';
 export { parseVerifierKey } from './note.ts';
 export type { Problem, ProblemKind } from './problem.ts';
@@ -30,8 +31,12 @@ export type {
   RecordBody,
   RecordEnvelope,
   RequestRefused,
+  ServerLost,
   SessionIntent,
   SessionOutcome,
   StatementRecord,
 } from './record.ts';
+export type { SessionEvidence, SessionFilter } from './sessions.ts';
+export { type FetchedLog, fetchLog } from './shared/fetch.ts';
+export type { DatabaseOptions } from './shared/options.ts';
 export { type Trust, type Verification, verifyLog } from './verify.ts';

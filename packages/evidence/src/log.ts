@@ -3,50 +3,32 @@ import { canonical, sha256 } from './canonical.ts';
 import { Catalog } from './catalog.ts';
 import { originOf } from './checkpoint.ts';
 import { entryOf } from './entry.ts';
-import { EvidenceUnavailable } from './errors.ts';
+import { EvidenceShared, EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
+import { FolderStore } from './folder-store.ts';
 import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
 import { consistencyProof } from './merkle.ts';
 import { type Signer, verifierKey } from './note.ts';
+import { orphaned } from './prepared.ts';
 import { Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
-import type {
-  BoundaryLoaded,
-  EvidenceRecord,
-  GrantIssued,
-  Json,
-  LogOpened,
-  RecordBody,
-  RecordEnvelope,
-  SessionIntent,
-  SessionOutcome,
-} from './record.ts';
+import type { BoundaryLoaded, EvidenceRecord, Json, LogOpened, RecordBody } from './record.ts';
 import { type Recovered, recover } from './recovery.ts';
 import { prune } from './retention.ts';
+import { findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
+import { Database } from './shared/database.ts';
+import { expectProven, joinLog } from './shared/join.ts';
+import type { DatabaseOptions } from './shared/options.ts';
+import { SharedStore } from './shared/store.ts';
 import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
+import { Tail } from './tail.ts';
 import { Writer } from './writer.ts';
-
-type Of<Body> = RecordEnvelope & Body;
-
-/** Everything that one session left. */
-export interface SessionEvidence {
-  readonly intent: Of<SessionIntent>;
-  /** Null while it runs. */
-  readonly outcome: Of<SessionOutcome> | null;
-  readonly grant: Of<GrantIssued> | null;
-  readonly boundary: Of<BoundaryLoaded> | null;
-}
-
-export interface SessionFilter {
-  readonly product?: string;
-  readonly tenant?: string;
-  readonly principal?: string;
-  readonly kind?: string;
-}
 
 /** The append-only log. */
 export interface EvidenceLog {
+  /** This process run: `boot` of its records. */
+  readonly boot: string;
   /** Verifier key of its checkpoints, as `name+id+key`. */
   readonly key: string;
   /** Resolves when the record is durable. Rejects with `EvidenceUnavailable`. */
@@ -90,6 +72,8 @@ interface LogOptions {
   readonly ambit: string;
   /** File of the private key that signs checkpoints, outside of the folder: made for a new log. Without it `FOLDER.key`. */
   readonly key?: string;
+  /** The database that servers share the log in: the folder is this one's copy. Without it the folder is the log. */
+  readonly shared?: DatabaseOptions;
   readonly files?: Files;
 }
 
@@ -109,30 +93,126 @@ export async function openLog(options: LogOptions): Promise<EvidenceLog> {
   }
 }
 
-async function openLocked(
-  { folder, ambit, key = `${folder}.key` }: LogOptions,
-  files: Files,
-  unlock: () => Promise<void>,
-): Promise<EvidenceLog> {
+async function openLocked(options: LogOptions, files: Files, unlock: () => Promise<void>): Promise<EvidenceLog> {
+  if (options.shared === undefined) return serve(await openFolder(options, files), options, unlock);
+  let news = (): void => {};
+  const database = new Database(options.shared, randomUUID(), () => news());
+  try {
+    const opened = await openShared(options, files, database);
+    const log = await serve(opened, options, unlock);
+    news = () => void opened.fresh().catch(() => undefined);
+    return log;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** A log that is about to be served. */
+interface Opened {
+  readonly tail: Tail;
+  readonly writer: Writer;
+  readonly catalog: Catalog;
+  readonly recovered: Recovered;
+  readonly signer: Signer;
+  /** Closes what processes before this one left open. */
+  closeLeft(): Promise<void>;
+  /** Resolves when this process knows what others have appended. */
+  fresh(): Promise<void>;
+  /** What is to be done now and then. */
+  look(): Promise<void>;
+}
+
+async function openFolder({ folder, key = `${folder}.key` }: LogOptions, files: Files): Promise<Opened> {
   const recovered = await recover(files, folder);
   const log = recovered.log ?? randomUUID();
   const signer = await loadSigner(key, originOf(log), recovered.key);
   const catalog = new Catalog(files, folder);
-  const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
-  const writer = new Writer({ files, folder, catalog, log, recovered, publisher });
+  const tail = new Tail(
+    randomUUID(),
+    log,
+    recovered,
+    new Publisher(files, folder, recovered.tiles, originOf(log), signer),
+  );
+  const writer = new Writer(tail, new FolderStore(tail, catalog, files, folder));
+  const message = 'the control plane ended before the session did';
+  const left = [...recovered.open].map(([session, intent]) => orphaned(session, intent, message));
+  return {
+    tail,
+    writer,
+    catalog,
+    recovered,
+    signer,
+    closeLeft: async () => void (await Promise.all(left.map((outcome) => writer.append(outcome)))),
+    fresh: async () => {},
+    look: async () => {},
+  };
+}
+
+async function openShared(
+  { folder, key = `${folder}.key` }: LogOptions,
+  files: Files,
+  database: Database,
+): Promise<Opened> {
+  const joined = await joinLog(database, files, folder, key);
+  const { log } = joined;
+  const recovered = await recover(files, folder);
+  expectProven(joined, recovered);
+  const signer = await loadSigner(key, originOf(log), joined.key);
+  const catalog = new Catalog(files, folder);
+  const tail = new Tail(
+    database.boot,
+    log,
+    recovered,
+    new Publisher(files, folder, recovered.tiles, originOf(log), signer),
+  );
+  const store = new SharedStore(tail, database, catalog, files, folder);
+  await store.resume();
+  await database.serve(log);
+  const writer = new Writer(tail, store);
+  let asked: Promise<void> | null = null;
+  return {
+    tail,
+    writer,
+    catalog,
+    recovered,
+    signer,
+    closeLeft: () => writer.between(() => store.fence()),
+    // Whoever asks before the database is asked shares its answer.
+    fresh: () => {
+      asked ??= writer
+        .between(() => {
+          asked = null;
+          return store.pull();
+        })
+        .finally(() => {
+          asked = null;
+        });
+      return asked;
+    },
+    look: () => writer.between(() => store.look()),
+  };
+}
+
+async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<void>): Promise<EvidenceLog> {
+  const { tail, writer, catalog } = opened;
+  const { publisher } = tail;
+  const { folder, key = `${folder}.key`, files = disk } = options;
   await settled(publisher);
-  await writer.append(opened(writer, ambit, signer, recovered));
-  await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
+  await writer.append(openedRecord(opened, options.ambit));
+  await opened.closeLeft();
   // An end of the log that no checkpoint tells would be nobody's to miss.
   await publisher.publish().catch(() => undefined);
-  const timers = [
-    setInterval(() => void writer.probe(), limits.healDelayMs),
-    // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
-    setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
-  ];
-  for (const timer of timers) timer.unref();
-  const once = onceEach(writer);
+  const timers = timersOf(opened, options.shared !== undefined);
+  const once = onceEach(writer, tail);
+  /** What can be told without the database is told, if it is away. */
+  const known = (): Promise<void> => opened.fresh().catch(() => undefined);
+  const alone = (what: string): void => {
+    if (options.shared === undefined) return;
+    throw new EvidenceShared(`${what} is not done on a log that servers share: each has a copy of it`);
+  };
   return {
+    boot: tail.boot,
     get key() {
       return verifierKey(publisher.signer);
     },
@@ -140,15 +220,19 @@ async function openLocked(
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
     failure: () => writer.failure,
-    session: (id) => findSession(writer, catalog, id),
-    sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
+    session: (id) => known().then(() => findSession(tail, catalog, id)),
+    sessions: (filter, limit) => known().then(() => listSessions(tail, catalog, filter, limit)),
     checkpoint: () => publisher.head().note,
-    receipt: (session) => receiptOf(writer, catalog, publisher, session),
-    consistency: (size) => grownSince(publisher, size),
-    prune: (before) => prune(writer, files, folder, before),
+    receipt: (session) => known().then(() => receiptOf(tail, catalog, publisher, session)),
+    consistency: (size) => known().then(() => grownSince(publisher, size)),
+    prune: async (before) => {
+      alone('removing old segments');
+      return prune(tail, writer, files, folder, before);
+    },
     rotateKey: async () => {
+      alone('rotating the key');
       publisher.next = await makeNext(key, publisher.signer);
-      await writer.append(rotation(log, publisher.signer, publisher.next));
+      await writer.append(rotation(tail.log, publisher.signer, publisher.next));
       await takeNext(key);
       return verifierKey(publisher.signer);
     },
@@ -161,6 +245,17 @@ async function openLocked(
   };
 }
 
+function timersOf({ writer, tail, look }: Opened, shared: boolean): readonly NodeJS.Timeout[] {
+  const timers = [
+    setInterval(() => void writer.probe(), limits.healDelayMs),
+    // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
+    setInterval(() => void tail.publisher.publish().catch(() => undefined), limits.publishDelayMs),
+    ...(shared ? [setInterval(() => void look().catch(() => undefined), limits.lookDelayMs)] : []),
+  ];
+  for (const timer of timers) timer.unref();
+  return timers;
+}
+
 /** The tree of the segments that were read, durable before another is written: the next start may not read them again. */
 async function settled(publisher: Publisher): Promise<void> {
   try {
@@ -171,17 +266,17 @@ async function settled(publisher: Publisher): Promise<void> {
   }
 }
 
-function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornBytes }: Recovered): LogOpened {
-  return { type: 'log.opened', log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
+function openedRecord({ tail, signer, recovered: { records, tornBytes } }: Opened, ambit: string): LogOpened {
+  return { type: 'log.opened', log: tail.log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
 }
 
 /** Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. */
-function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<void> {
+function onceEach(writer: Writer, { segments }: Tail): (key: string, body: RecordBody) => Promise<void> {
   const documents = new Map<string, Promise<unknown>>();
-  let segment = writer.segments.at(-1);
+  let segment = segments.at(-1);
   return async (key, body) => {
-    if (segment !== writer.segments.at(-1)) {
-      segment = writer.segments.at(-1);
+    if (segment !== segments.at(-1)) {
+      segment = segments.at(-1);
       documents.clear();
     }
     const known = documents.get(key);
@@ -194,13 +289,8 @@ function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<vo
   };
 }
 
-async function receiptOf(
-  writer: Writer,
-  catalog: Catalog,
-  publisher: Publisher,
-  session: string,
-): Promise<Receipt | null> {
-  const found = await findSession(writer, catalog, session);
+async function receiptOf(tail: Tail, catalog: Catalog, publisher: Publisher, session: string): Promise<Receipt | null> {
+  const found = await findSession(tail, catalog, session);
   if (found === null) return null;
   const leaves = [found.intent, found.outcome]
     .filter((record) => record !== null)
@@ -214,82 +304,4 @@ async function grownSince(publisher: Publisher, size: number): Promise<Consisten
   if (!Number.isSafeInteger(size) || size < 0 || size > head.size) return null;
   const proof = await consistencyProof(size, head.size, publisher.node);
   return { checkpoint: head.note, proof: proof.map((hash) => hash.toString('base64')) };
-}
-
-function orphaned(session: string, intent: number): SessionOutcome {
-  const message = 'the control plane ended before the session did';
-  return {
-    type: 'session.outcome',
-    session,
-    intent,
-    status: 'orphaned',
-    error: { code: 'orphaned', message, detail: null },
-    rows: 0,
-    bytes: 0,
-    engine: null,
-    steps: {},
-  };
-}
-
-type Kind = 'intents' | 'outcomes' | 'documents';
-
-async function find<T extends EvidenceRecord>(
-  writer: Writer,
-  catalog: Catalog,
-  kind: Kind,
-  key: string,
-): Promise<T | null> {
-  for (const segment of writer.segments.toReversed()) {
-    const { current } = writer;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const place = index[kind][key];
-    if (place !== undefined) return (await catalog.record(segment, place)) as T;
-  }
-  return null;
-}
-
-async function findSession(writer: Writer, catalog: Catalog, id: string): Promise<SessionEvidence | null> {
-  const intent = await find<Of<SessionIntent>>(writer, catalog, 'intents', id);
-  return intent === null ? null : joined(writer, catalog, intent);
-}
-
-async function joined(writer: Writer, catalog: Catalog, intent: Of<SessionIntent>): Promise<SessionEvidence> {
-  const running = writer.open.has(intent.session);
-  const [outcome, grant, boundary] = await Promise.all([
-    running ? null : find<Of<SessionOutcome>>(writer, catalog, 'outcomes', intent.session),
-    find<Of<GrantIssued>>(writer, catalog, 'documents', intent.grant),
-    find<Of<BoundaryLoaded>>(writer, catalog, 'documents', intent.fingerprint),
-  ]);
-  return { intent, outcome, grant, boundary };
-}
-
-async function listSessions(
-  writer: Writer,
-  catalog: Catalog,
-  filter: SessionFilter,
-  limit: number,
-): Promise<readonly SessionEvidence[]> {
-  const found: SessionEvidence[] = [];
-  for (const segment of writer.segments.toReversed()) {
-    const { current } = writer;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const places = Object.values(index.intents).toSorted((a, b) => b[0] - a[0]);
-    for (const place of places) {
-      const intent = (await catalog.record(segment, place)) as Of<SessionIntent>;
-      if (!matches(intent, filter)) continue;
-      found.push(await joined(writer, catalog, intent));
-      if (found.length >= limit) return found;
-    }
-  }
-  return found;
-}
-
-function matches(intent: SessionIntent, filter: SessionFilter): boolean {
-  const subject = intent.subject as { readonly tenant?: Json; readonly principal?: Json; readonly kind?: Json };
-  return (
-    (filter.product === undefined || intent.product === filter.product) &&
-    (filter.tenant === undefined || subject.tenant === filter.tenant) &&
-    (filter.principal === undefined || subject.principal === filter.principal) &&
-    (filter.kind === undefined || subject.kind === filter.kind)
-  );
 }

@@ -44,6 +44,10 @@ const bodies: Bodies = {
   'log.closed': {},
   'key.rotated': { from: verifier, to: verifier, signatures: object({ from: text, to: text }) },
   'evidence.pruned': { segment: count, first: count, before: text },
+  'server.lost': {
+    server: about(text, 'The process run that is lost: `boot` of its records'),
+    sessions: about(count, 'Its sessions that had no outcome'),
+  },
   'evidence.gap': { reason: text },
   'boundary.loaded': {
     product: text,

@@ -50,6 +50,15 @@ export interface EvidencePruned {
   readonly before: string;
 }
 
+/** Another server of a shared log is gone, and takes no part any more. Outcomes of its sessions follow, in the same step. */
+export interface ServerLost {
+  readonly type: 'server.lost';
+  /** The process run that is lost: `boot` of its records. */
+  readonly server: string;
+  /** Its sessions that had no outcome. */
+  readonly sessions: number;
+}
+
 /** Written when the log could not be written for a while, or a segment was abandoned. */
 export interface EvidenceGap {
   readonly type: 'evidence.gap';
@@ -144,6 +153,7 @@ export type RecordBody =
   | LogClosed
   | KeyRotated
   | EvidencePruned
+  | ServerLost
   | EvidenceGap
   | BoundaryLoaded
   | GrantIssued
