@@ -1,7 +1,15 @@
 import { resolve } from 'node:path';
-import { EvidenceDamaged, EvidenceKeyUnknown, EvidenceLocked, type EvidenceLog, openLog } from '@ambit/evidence';
+import {
+  EvidenceDamaged,
+  EvidenceUnavailable,
+  EvidenceKeyUnknown,
+  EvidenceLocked,
+  type EvidenceLog,
+  openLog,
+} from '@ambit/evidence';
 import type { BoundEnvironment } from '@ambit/session';
 
+import { evidenceDatabase } from './evidence-database.ts';
 import { stateFolder } from './credentials.ts';
 import { CliError, exitCodes } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -28,11 +36,13 @@ export function evidenceFolder(terminal: Terminal, environment: BoundEnvironment
 export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
   const folder = evidenceFolder(terminal, environment);
   const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
-  return openLog({ folder, key, ambit: version }).catch((error: unknown) => explainLog(error, folder));
+  const database = await evidenceDatabase(environment);
+  const shared = database === null ? {} : { shared: database };
+  return openLog({ folder, key, ambit: version, ...shared }).catch((error: unknown) => explainLog(error, folder));
 }
 
 /** Why there is no log to write. Without one nothing is served. */
-function explainLog(error: unknown, folder: string): never {
+export function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceLocked) {
     const hint = 'one server writes one log; stop the other, or give this one a log of its own';
     throw new CliError(exitCodes.failed, error.message, hint);
@@ -44,6 +54,13 @@ function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceKeyUnknown) {
     const hint = 'put the key back, or keep this log as it is and give the server another folder';
     throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceUnavailable) {
+    throw new CliError(
+      exitCodes.failed,
+      error.message,
+      'no log, no server: see `evidence` and `evidenceDatabase` of the environment',
+    );
   }
   throw error as Error;
 }

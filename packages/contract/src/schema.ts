@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { Exports } from './exports-schema.ts';
+import { EvidenceDatabase } from './evidence-database-schema.ts';
 import { oneOf, opt, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
@@ -318,6 +319,7 @@ export const Environment = Type.Object(
     evidenceKey: opt(
       text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
+    evidenceDatabase: opt(EvidenceDatabase),
     keys: opt(text('File of hashed API keys, relative to this file')),
     exports: opt(Exports),
     identity: opt(

@@ -37,6 +37,8 @@ export interface EvidenceLog {
   ensureBoundary(boundary: Omit<BoundaryLoaded, 'type'>): Promise<void>;
   /** Writes a grant once a segment, before the first intent that names it. */
   ensureGrant(digest: string, grant: Json): Promise<void>;
+  /** Records that this process knows to be durable, whoever wrote them. */
+  records(): number;
   /** Null: it can be written. */
   failure(): string | null;
   session(id: string): Promise<SessionEvidence | null>;
@@ -219,6 +221,7 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    records: () => tail.seq,
     failure: () => writer.failure,
     session: (id) => known().then(() => findSession(tail, catalog, id)),
     sessions: (filter, limit) => known().then(() => listSessions(tail, catalog, filter, limit)),
