@@ -3,10 +3,10 @@
 import { writeSync } from 'node:fs';
 import { openLog } from '../dist/index.js';
 
-const [folder, clients] = process.argv.slice(2);
+const [folder, clients, options = '{}'] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);
 
-const log = await openLog({ folder, ambit: '0.1.0' });
+const log = await openLog({ folder, ambit: '0.1.0', ...JSON.parse(options) });
 say('open');
 
 const tell = async (kind, id, appended) => {
@@ -15,7 +15,7 @@ const tell = async (kind, id, appended) => {
     say(`${kind} ${id}`);
     return record;
   } catch (error) {
-    say(`refused ${error.code}`);
+    say(`refused ${error.code} ${log.failure()?.split(':')[0] ?? ''}`);
     await new Promise((done) => setTimeout(done, 5));
     return null;
   }

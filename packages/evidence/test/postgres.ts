@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, chown, constants, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, cp, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ export interface Postgres {
   readonly port: number;
   /** How servers reach it, or a proxy before it. */
   options(schema: string, port?: number): DatabaseOptions;
+  /** As its superuser, in the database of the evidence. */
   query(text: string): Promise<readonly { readonly [name: string]: unknown }[]>;
   /** Ends it without a word, as a loss of power of its processes does. */
   kill(): Promise<void>;
@@ -41,8 +42,8 @@ export async function startPostgres(): Promise<Postgres> {
   const port = await freePort();
   const settings = ['-p', String(port), '-k', '', '-c', 'max_connections=40', '-c', 'shared_buffers=16MB'];
   let child: ChildProcess | null = null;
-  const query = async (text: string) => {
-    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' });
+  const query = async (text: string, database = 'evidence') => {
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database });
     client.on('error', () => {});
     await client.connect();
     try {
@@ -54,7 +55,7 @@ export async function startPostgres(): Promise<Postgres> {
   const start = async (): Promise<void> => {
     child = spawn(join(native, 'bin/postgres'), ['-D', data, ...settings], { ...run, stdio: 'ignore' });
     for (let attempt = 0; ; attempt += 1) {
-      const up = await query('SELECT 1').catch(() => null);
+      const up = await query('SELECT 1', 'postgres').catch(() => null);
       if (up !== null) return;
       if (attempt > 300) throw new Error('PostgreSQL does not start');
       await pause(50);
@@ -68,8 +69,8 @@ export async function startPostgres(): Promise<Postgres> {
     child = null;
   };
   await start();
-  await query('CREATE ROLE ambit LOGIN');
-  await query('CREATE DATABASE evidence OWNER ambit');
+  await query('CREATE ROLE ambit LOGIN', 'postgres');
+  await query('CREATE DATABASE evidence OWNER ambit', 'postgres');
   return {
     port,
     options: (schema, through = port) => ({
@@ -112,11 +113,4 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
-}
-
-/** A file that holds a password, or another secret. */
-export async function secretFile(folder: string, text: string): Promise<string> {
-  const path = join(folder, 'secret');
-  await writeFile(path, text, { mode: 0o600 });
-  return path;
 }

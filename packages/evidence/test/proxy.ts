@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { createServer, connect, type Socket } from 'node:net';
+
+/** A network between a server and its database, which a test can cut. */
+export interface Proxy {
+  readonly port: number;
+  /** What the database answers is thrown away from now on, or delivered. */
+  deaf: boolean;
+  /** Cuts every connection; while it is `down` there are no new ones. */
+  cut(): void;
+  down: boolean;
+  close(): Promise<void>;
+}
+
+export async function startProxy(to: number): Promise<Proxy> {
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    if (proxy.down) return void near.destroy();
+    const far = connect(to, '127.0.0.1');
+    for (const socket of [near, far]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        sockets.delete(socket);
+        (socket === near ? far : near).destroy();
+      });
+    }
+    near.pipe(far);
+    far.on('data', (chunk) => {
+      if (!proxy.deaf) near.write(chunk);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy: Proxy = {
+    port: (server.address() as { port: number }).port,
+    deaf: false,
+    down: false,
+    cut: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    close: async () => {
+      proxy.cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return proxy;
+}
