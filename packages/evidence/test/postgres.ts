@@ -53,8 +53,11 @@ export async function startPostgres(): Promise<Postgres> {
     }
   };
   const start = async (): Promise<void> => {
-    child = spawn(join(native, 'bin/postgres'), ['-D', data, ...settings], { ...run, stdio: 'ignore' });
     for (let attempt = 0; ; attempt += 1) {
+      // It waits for nobody: what a killed one left behind may need a moment to be gone.
+      if (child === null || child.exitCode !== null) {
+        child = spawn(join(native, 'bin/postgres'), ['-D', data, ...settings], { ...run, stdio: 'ignore' });
+      }
       const up = await query('SELECT 1', 'postgres').catch(() => null);
       if (up !== null) return;
       if (attempt > 300) throw new Error('PostgreSQL does not start');

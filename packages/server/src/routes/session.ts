@@ -76,7 +76,9 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
       const { session } = evidence.intent;
       const { tenant, principal } = asking(request);
       if (serving.path.cancel(session, `${principal} of ${tenant}`)) return reply.code(202).send();
-      throw new RequestRefused('session_ended', `session \`${session}\` has ended`);
+      // Servers may share a log, and then it may run on another.
+      const why = evidence.outcome === null ? 'does not run on this server' : 'has ended';
+      throw new RequestRefused('session_ended', `session \`${session}\` ${why}`);
     },
   );
 }
