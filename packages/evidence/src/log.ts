@@ -179,7 +179,8 @@ async function openShared(
     catalog,
     recovered,
     signer,
-    closeLeft: () => writer.between(() => store.fence()),
+    // Others may have left them, and may come back.
+    closeLeft: async () => {},
     // Whoever asks before the database is asked shares its answer.
     fresh: () => {
       asked ??= writer

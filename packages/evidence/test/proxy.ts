@@ -6,6 +6,8 @@ export interface Proxy {
   readonly port: number;
   /** What the database answers is thrown away from now on, or delivered. */
   deaf: boolean;
+  /** What is sent either way takes so long. */
+  delayMs: number;
   /** Cuts every connection; while it is `down` there are no new ones. */
   cut(): void;
   down: boolean;
@@ -25,15 +27,20 @@ export async function startProxy(to: number): Promise<Proxy> {
         (socket === near ? far : near).destroy();
       });
     }
-    near.pipe(far);
+    const later = (send: () => void): void => {
+      if (proxy.delayMs === 0) send();
+      else setTimeout(send, proxy.delayMs);
+    };
+    near.on('data', (chunk) => later(() => far.write(chunk)));
     far.on('data', (chunk) => {
-      if (!proxy.deaf) near.write(chunk);
+      if (!proxy.deaf) later(() => near.write(chunk));
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy: Proxy = {
     port: (server.address() as { port: number }).port,
     deaf: false,
+    delayMs: 0,
     down: false,
     cut: () => {
       for (const socket of sockets) socket.destroy();

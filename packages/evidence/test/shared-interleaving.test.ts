@@ -125,6 +125,7 @@ it('however two or three servers interleave, it is one log that keeps what it pr
       for (const player of players) await player.end();
       // Whoever comes last closes what the others left.
       const last = await shared.open();
+      await shared.settled(last.log);
       await last.log.close();
       const said = players.flatMap((player) => player.said);
       acknowledged += said.length;

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { openLog } from '../src/log.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { type Appender, build, expectKept, startAppender } from './process.ts';
 import { startProxy } from './proxy.ts';
@@ -33,15 +32,17 @@ async function startOne(shared: SharedLog, given?: string, port = postgres.port)
 async function expectAll(shared: SharedLog, servers: readonly Server[]): Promise<number> {
   for (const { process } of servers) await process.kill();
   const folders = [...new Set(servers.map(({ folder }) => folder))];
-  const reopen = (folder: string) => openLog({ folder, key: shared.key, ambit: '0.1.0', shared: shared.options });
-  const last = folders.at(-1) as string;
-  await (await reopen(last)).close();
-  const fetched = await shared.fetched(last);
+  const last = await shared.open(folders[0]);
+  await shared.settled(last.log);
+  await last.log.close();
+  const fetched = await shared.fetched(last.folder);
   const said = servers.flatMap(({ process }) => process.said());
   const orphans = await expectKept(fetched, said);
   // The other folders are what the log was when their servers were killed, and come up to it.
-  for (const folder of folders) await (await reopen(folder)).close();
-  await shared.fetched(last === folders[0] ? last : (folders.at(-1) as string));
+  for (const folder of folders.slice(1)) {
+    await (await shared.open(folder)).log.close();
+    await shared.fetched(folder);
+  }
   return orphans;
 }
 
@@ -65,7 +66,7 @@ it(`loses nothing through ${kills} times kill -9 of one of two servers under loa
     const before = acknowledged(stays);
     await stays.process.until(() => acknowledged(stays) > before);
   }
-  await pause(1_500);
+  await pause(4_500);
   expect(stays.process.said().filter((line) => line.startsWith('refused'))).toEqual([]);
   for (const server of gone) expect(acknowledged(server)).toBeGreaterThan(0);
   expect(await expectAll(shared, [...gone, stays])).toBeGreaterThan(0);

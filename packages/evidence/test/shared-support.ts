@@ -17,6 +17,8 @@ export interface SharedLog {
   readonly key: string;
   /** A server in this process, with a folder of its own. */
   open(folder?: string, port?: number): Promise<{ readonly log: EvidenceLog; readonly folder: string }>;
+  /** Resolves when servers that are gone are known to be, and a server has closed what they left. */
+  settled(log: EvidenceLog): Promise<void>;
   /** The log as an auditor gets it, verified: the same as in these folders, byte for byte. */
   fetched(...folders: readonly string[]): Promise<string>;
 }
@@ -35,6 +37,11 @@ export async function sharedLog(postgres: Postgres): Promise<SharedLog> {
       onTestFinished(() => log.close());
       return { log, folder };
     },
+    settled: (log) =>
+      until(async () => {
+        const serving = `SELECT FROM ${schema}.servers WHERE state = 'serving' AND boot <> '${log.boot}'`;
+        return (await postgres.query(serving)).length === 0;
+      }),
     fetched: async (...folders) => {
       const folder = await mkdtemp(join(tmpdir(), 'ambit-fetched-'));
       onTestFinished(() => rm(folder, { recursive: true }));

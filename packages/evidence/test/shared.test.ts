@@ -100,6 +100,29 @@ describe('a log that servers share', () => {
   });
 });
 
+describe('a server that is far from the database', () => {
+  it('gets its turn, however busy those are that are near', async () => {
+    const shared = await sharedLog(postgres);
+    const proxy = await startProxy(postgres.port);
+    onTestFinished(() => proxy.close());
+    const [near, far] = [await shared.open(), await shared.open(undefined, proxy.port)];
+    proxy.delayMs = 10;
+    let busy = true;
+    const load = (async () => {
+      for (let at = 0; busy; at += 1) await near.log.append(refusal(`near-${at}`));
+    })();
+    const before = near.log.records();
+    for (let at = 0; at < 5; at += 1) await far.log.append(refusal(`far-${at}`));
+    busy = false;
+    await load;
+    // Else nobody was in its way.
+    expect(near.log.records() - before).toBeGreaterThan(20);
+    await far.log.close();
+    await near.log.close();
+    await shared.fetched();
+  });
+});
+
 describe('a server that is lost', () => {
   it('is fenced in the step that closes its sessions, and is refused when it comes back', async () => {
     const shared = await sharedLog(postgres);

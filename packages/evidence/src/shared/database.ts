@@ -37,6 +37,8 @@ export class Database {
   /** Numbers of the lock that says that this run lives; null until it serves. */
   #lock: readonly [number, number] | null = null;
   #closed = false;
+  /** It could not be reached: nobody waits for it any more, until it can. */
+  #away = false;
 
   constructor(options: DatabaseOptions, boot: string, onNews: () => void = () => {}) {
     this.#options = options;
@@ -187,22 +189,32 @@ export class Database {
     if (row?.state !== 'serving') throw fenced();
   }
 
-  /** Process runs whose connection is gone. Until `release` they cannot come back. */
-  async takeLost(): Promise<readonly string[]> {
+  /** Process runs whose connection is gone at the moment. */
+  async missing(): Promise<readonly string[]> {
+    const rows = await this.#rows<{ boot: string }>(
+      `SELECT boot FROM ${this.#tables.servers} WHERE state = 'serving' AND boot <> $1 AND place::bigint NOT IN (
+         SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+           AND classid::bigint = $2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`,
+      [this.boot, (this.#lock?.[0] ?? 0) >>> 0],
+    );
+    return rows.map(({ boot }) => boot);
+  }
+
+  /** Takes the place of process runs, as far as they have not come back: until `release` they cannot. */
+  async takeLost(boots: readonly string[]): Promise<readonly string[]> {
     const { servers } = this.#tables;
     const taken = await this.#rows<{ boot: string }>(
-      `SELECT boot FROM (SELECT boot, place FROM ${servers} WHERE state = 'serving' AND boot <> $1 OFFSET 0) AS other
+      `SELECT boot FROM (SELECT boot, place FROM ${servers} WHERE boot = ANY($1::uuid[]) OFFSET 0) AS other
        WHERE pg_try_advisory_lock($2, place)`,
-      [this.boot, this.#lock?.[0]],
+      [boots, this.#lock?.[0]],
     );
-    if (taken.length === 0) return [];
-    const boots = taken.map(({ boot }) => boot);
+    const names = taken.map(({ boot }) => boot);
     // Read again: whoever held a lock before may have fenced it meanwhile.
     const lost = await this.#rows<{ boot: string }>(
       `SELECT boot FROM ${servers} WHERE boot = ANY($1::uuid[]) AND state = 'serving' ORDER BY place`,
-      [boots],
+      [names],
     );
-    if (lost.length === 0) await this.release(boots);
+    if (lost.length === 0) await this.release(names);
     return lost.map(({ boot }) => boot);
   }
 
@@ -238,12 +250,15 @@ export class Database {
 
   async #connected(): Promise<pg.Client> {
     if (this.#client !== null) return this.#client;
-    const until = performance.now() + limits.reconnectMs;
+    const until = performance.now() + (this.#away ? 0 : limits.reconnectMs);
     for (;;) {
       if (this.#closed) throw new EvidenceUnavailable('the log is closed');
       try {
-        return await this.#connect();
+        const client = await this.#connect();
+        this.#away = false;
+        return client;
       } catch (error) {
+        this.#away = performance.now() > until;
         if ((error instanceof EvidenceUnavailable && error.final) || performance.now() > until)
           throw unavailable(error);
         await pause(limits.reconnectDelayMs);

@@ -36,6 +36,8 @@ export class SharedStore implements Store {
   #unsure = false;
   /** Sessions of this run whose intent became durable after it was refused. */
   readonly #strays = new Set<string>();
+  /** Process runs that were away, and at how many looks in a row. */
+  #missing: ReadonlyMap<string, number> = new Map();
 
   constructor(tail: Tail, database: Database, catalog: Catalog, files: Files, folder: string) {
     this.#tail = tail;
@@ -175,9 +177,16 @@ export class SharedStore implements Store {
     return { number, file, index: emptyIndex(), length: 0 };
   }
 
-  /** Process runs that are gone are fenced, and their sessions closed, in one step. */
-  async fence(): Promise<void> {
-    const lost = await this.#database.takeLost();
+  /**
+   * Process runs that stay away are fenced, and their sessions closed, in one step. Not at once: when the database starts again,
+   * all have to come back.
+   */
+  async #fence(): Promise<void> {
+    const missing = await this.#database.missing();
+    const seen = new Map(missing.map((boot) => [boot, (this.#missing.get(boot) ?? 0) + 1]));
+    this.#missing = seen;
+    const away = missing.filter((boot) => (seen.get(boot) ?? 0) >= limits.missedLooksMax);
+    const lost = away.length === 0 ? [] : await this.#database.takeLost(away);
     if (lost.length === 0) return;
     try {
       await this.#append(() => lost.flatMap((server) => this.#lossOf(server)), lost);
@@ -200,7 +209,7 @@ export class SharedStore implements Store {
   async look(): Promise<void> {
     await this.#database.check();
     await this.pull();
-    await this.fence();
+    await this.#fence();
   }
 
   /** The database has no room for one server's outcomes alone. */
