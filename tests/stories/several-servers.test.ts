@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseVerifierKey, verifyLog, verifyReceipt } from '@ambit/evidence';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Postgres, startPostgres } from '../../packages/evidence/test/postgres.ts';
+import { selfMade } from '../api/certificate.ts';
 import { root, type Server, startServer } from '../server.ts';
 
 // Two servers share one log. One is killed under load; what it was told is durable is there, on the other and for an auditor.
@@ -21,12 +22,18 @@ const servers: Server<Name>[] = [];
 
 beforeAll(async () => {
   kept = mkdtempSync(join(tmpdir(), 'ambit-several-'));
-  postgres = await startPostgres();
+  const { certificate, key } = await selfMade();
+  postgres = await startPostgres({ password: SECRET, certificate, key });
   writeFileSync(join(kept, 'password'), `${SECRET}\n`, { mode: 0o600 });
   environment = `stores: { lake: { root: ${join(root, 'node_modules/vega-datasets/data')} } }
 evidenceKey: ${join(kept, 'evidence.key')}
 evidenceDatabase:
-  { host: 127.0.0.1, port: ${postgres.port}, database: evidence, user: ambit, passwordFile: ${join(kept, 'password')} }
+  host: 127.0.0.1
+  port: ${postgres.port}
+  database: evidence
+  user: ambit
+  passwordFile: ${join(kept, 'password')}
+  tls: { ca: ${certificate} }
 `;
   for (let at = 0; at < 2; at += 1) servers.push(await start());
 }, 120_000);
@@ -70,6 +77,17 @@ async function rows(server: Server<Name>, sql: string): Promise<readonly (readon
   expect(answer.status, text).toBe(200);
   return (JSON.parse(text) as { rows: unknown[][] }).rows;
 }
+
+test('without its password, or with a certificate that nobody vouches for, there is no log and no server', async () => {
+  const password = join(kept, 'password');
+  writeFileSync(password, 'another\n');
+  await expect(start()).rejects.toThrow('it did not take the credentials');
+  writeFileSync(password, `${SECRET}\n`);
+  const trusted = environment;
+  environment = environment.replace(/ {2}tls: .*\n/, '  tls: {}\n');
+  await expect(start()).rejects.toThrow('the database of the evidence cannot be used: DEPTH_ZERO_SELF_SIGNED_CERT');
+  environment = trusted;
+}, 60_000);
 
 test('one of two servers is killed under load: nothing that it acknowledged is lost', {
   timeout: 180_000,

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, chown, constants, cp, mkdtemp, rm } from 'node:fs/promises';
+import { access, chmod, chown, constants, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,8 +25,16 @@ export interface Postgres {
 /** PostgreSQL does not run as root: this is `nobody`. */
 const OTHER = 65_534;
 
+/** How servers have to come: with a password, over TLS. */
+export interface Guarded {
+  readonly password: string;
+  /** PEM files. */
+  readonly certificate: string;
+  readonly key: string;
+}
+
 /** Starts one. Its superuser is `postgres`, servers are `ambit`. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres(guarded: Guarded | null = null): Promise<Postgres> {
   const root = process.getuid?.() === 0;
   const as = root ? { uid: OTHER, gid: OTHER } : {};
   const folder = await mkdtemp(join(tmpdir(), 'ambit-postgres-'));
@@ -39,8 +47,10 @@ export async function startPostgres(): Promise<Postgres> {
     ...run,
     stdio: 'pipe',
   });
+  if (guarded !== null) await guard(data, guarded, root);
   const port = await freePort();
   const settings = ['-p', String(port), '-k', '', '-c', 'max_connections=40', '-c', 'shared_buffers=16MB'];
+  if (guarded !== null) settings.push('-c', 'ssl=on');
   let child: ChildProcess | null = null;
   const query = async (text: string, database = 'evidence') => {
     const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database });
@@ -71,8 +81,10 @@ export async function startPostgres(): Promise<Postgres> {
     await gone;
     child = null;
   };
+  // A test run that is ended has no time to close it.
+  process.once('exit', () => child?.kill('SIGKILL'));
   await start();
-  await query('CREATE ROLE ambit LOGIN', 'postgres');
+  await query(`CREATE ROLE ambit LOGIN PASSWORD '${guarded?.password ?? ''}'`, 'postgres');
   await query('CREATE DATABASE evidence OWNER ambit', 'postgres');
   return {
     port,
@@ -93,6 +105,20 @@ export async function startPostgres(): Promise<Postgres> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Servers are let in over TLS and with a password alone. */
+async function guard(data: string, { certificate, key }: Guarded, root: boolean): Promise<void> {
+  for (const [from, to] of [
+    [certificate, 'server.crt'],
+    [key, 'server.key'],
+  ] as const) {
+    await cp(from, join(data, to));
+    await chmod(join(data, to), 0o600);
+    if (root) await chown(join(data, to), OTHER, OTHER);
+  }
+  const rules = ['host all postgres 127.0.0.1/32 trust', 'hostssl all ambit 127.0.0.1/32 scram-sha-256'];
+  await writeFile(join(data, 'pg_hba.conf'), `${rules.join('\n')}\n`);
 }
 
 /** Where the binaries are, of the package for this machine: copied where whoever runs them may not read the checkout. */
