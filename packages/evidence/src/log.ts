@@ -249,12 +249,12 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
   };
 }
 
-function timersOf({ writer, tail, look }: Opened, shared: boolean): readonly NodeJS.Timeout[] {
+function timersOf({ writer, tail, ...opened }: Opened, shared: boolean): readonly NodeJS.Timeout[] {
   const timers = [
     setInterval(() => void writer.probe(), limits.healDelayMs),
     // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
     setInterval(() => void tail.publisher.publish().catch(() => undefined), limits.publishDelayMs),
-    ...(shared ? [setInterval(() => void look().catch(() => undefined), limits.lookDelayMs)] : []),
+    ...(shared ? [setInterval(() => void opened.look().catch(() => undefined), limits.lookDelayMs)] : []),
   ];
   for (const timer of timers) timer.unref();
   return timers;

@@ -21,7 +21,7 @@ const tell = async (kind, id, appended) => {
   }
 };
 
-async function session(name, run) {
+async function runSession(name, run) {
   const session = `${process.pid}-${name}`;
   const waiting = log.ensureGrant('sha256:grant', { tables: {} }).catch(() => undefined);
   const intent = await tell(
@@ -54,9 +54,9 @@ async function session(name, run) {
 }
 
 async function client(name) {
-  for (let count = 0; ; count += 1) await session(`${name}-${count}`, async () => {});
+  for (let count = 0; ; count += 1) await runSession(`${name}-${count}`, async () => {});
 }
 
 // Where servers share a log, one session of each that does not end by itself.
-if (options !== '{}') void session('open', () => new Promise(() => {}));
+if (options !== '{}') void runSession('open', () => new Promise(() => {}));
 for (let at = 0; at < Number(clients); at += 1) void client(`c${at}`);

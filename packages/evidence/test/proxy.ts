@@ -17,7 +17,10 @@ export interface Proxy {
 export async function startProxy(to: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
-    if (proxy.down) return void near.destroy();
+    if (proxy.down) {
+      near.destroy();
+      return;
+    }
     const far = connect(to, '127.0.0.1');
     for (const socket of [near, far]) {
       sockets.add(socket);

