@@ -24,6 +24,8 @@ export const limits = {
   missedLooksMax: 3,
   /** A server that others were faster than so often appends in turn. */
   overtakenMax: 3,
+  /** An append that came to nothing so often is given up: in its turn nobody is faster, so that the connection must be lost each time. */
+  attemptsMax: 20,
   /** How long an append waits for a database that went away. */
   reconnectMs: 3_000,
   /** Between two attempts to connect. */

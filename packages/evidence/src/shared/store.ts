@@ -70,7 +70,7 @@ export class SharedStore implements Store {
 
   /** Appends what is made anew each time that another server was faster. */
   async #append(make: () => readonly Prepared[], fences: readonly string[]): Promise<readonly EvidenceRecord[]> {
-    for (let overtaken = 0; ; overtaken += 1) {
+    for (let overtaken = 0; overtaken < limits.attemptsMax; overtaken += 1) {
       const inTurn = overtaken >= limits.overtakenMax;
       if (inTurn) await this.#takeTurn();
       const prepared = make();
@@ -84,6 +84,7 @@ export class SharedStore implements Store {
       }
       await this.pull();
     }
+    throw new EvidenceUnavailable('the database of the evidence loses its connection with each append');
   }
 
   async #takeTurn(): Promise<void> {
