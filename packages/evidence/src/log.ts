@@ -101,7 +101,10 @@ async function openLocked(options: LogOptions, files: Files, unlock: () => Promi
   const database = new Database(options.shared, randomUUID(), () => news());
   try {
     const opened = await openShared(options, files, database);
-    const log = await serve(opened, options, unlock);
+    const log = await serve(opened, options, unlock).catch(async (error: unknown) => {
+      await opened.tail.current?.file.close();
+      throw error;
+    });
     news = () => void opened.fresh().catch(() => undefined);
     return log;
   } catch (error) {
@@ -169,8 +172,8 @@ async function openShared(
     new Publisher(files, folder, recovered.tiles, originOf(log), signer),
   );
   const store = new SharedStore(tail, database, catalog, files, folder);
-  await store.resume();
   await database.serve(log);
+  await store.resume();
   const writer = new Writer(tail, store);
   let asked: Promise<void> | null = null;
   return {

@@ -68,12 +68,15 @@ describe('a log that servers share', () => {
   it('comes to a server that nobody asks', async () => {
     const shared = await sharedLog(postgres);
     const [a, b] = [await shared.open(), await shared.open()];
-    await until(() => a.log.records() === b.log.records());
-    await runSession(a.log, 'told');
-    const appended = performance.now();
-    await until(() => b.log.records() === a.log.records());
+    const lags: number[] = [];
+    for (let at = 0; at < 5; at += 1) {
+      await runSession(a.log, `told-${at}`);
+      const appended = performance.now();
+      await until(() => b.log.records() === a.log.records());
+      lags.push(performance.now() - appended);
+    }
     // Well before the next look: the database calls.
-    expect(performance.now() - appended).toBeLessThan(500);
+    expect(Math.min(...lags)).toBeLessThan(300);
   });
 
   it('is not closed by a server that starts while another serves', async () => {
@@ -146,6 +149,17 @@ describe('a server that is lost', () => {
       { type: 'session.outcome', session: 'running', status: 'orphaned' },
       { type: 'session.outcome', session: 'too', status: 'orphaned' },
     ]);
+  });
+
+  it('that is marked is refused by the append itself, though its connection lives', async () => {
+    const shared = await sharedLog(postgres);
+    const { log } = await shared.open();
+    const { seq } = await log.append(intent('running'));
+    await postgres.query(`UPDATE ${shared.options.schema}.servers SET state = 'fenced' WHERE boot = '${log.boot}'`);
+    await expect(log.append(outcome('running', seq))).rejects.toThrow('evidence_fenced');
+    expect(log.failure()).toContain('evidence_fenced');
+    const records = await readRecords(await shared.fetched());
+    expect(records.at(-1)).toMatchObject({ type: 'session.intent', session: 'running' });
   });
 
   it('that is back before anybody missed it goes on', async () => {
