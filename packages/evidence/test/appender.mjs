@@ -15,7 +15,8 @@ const tell = async (kind, id, appended) => {
     say(`${kind} ${id}`);
     return record;
   } catch (error) {
-    say(`refused ${error.code} ${log.failure()?.split(':')[0] ?? ''}`);
+    const fenced = log.failure()?.startsWith('evidence_fenced') === true;
+    say(`refused ${fenced ? 'evidence_fenced' : error.code}`);
     await new Promise((done) => setTimeout(done, 5));
     return null;
   }

@@ -92,7 +92,7 @@ it('a server that is paused, fenced and continued is refused', { timeout: 60_000
   }
   const told = acknowledged(paused);
   paused.process.child.kill('SIGCONT');
-  await paused.process.until((line) => line === 'refused evidence_unavailable evidence_fenced');
+  await paused.process.until((line) => line === 'refused evidence_fenced');
   await pause(500);
   expect(acknowledged(paused)).toBe(told);
   const orphans = await expectAll(shared, [paused, other]);
