@@ -4,6 +4,7 @@ import {
   EvidenceKeyUnknown,
   EvidenceLocked,
   type EvidenceLog,
+  EvidenceUnavailable,
   EvidenceWitnessInvalid,
   folderSealKeys,
   openLog,
@@ -11,6 +12,7 @@ import {
 } from '@ambit/evidence';
 import type { BoundEnvironment } from '@ambit/session';
 
+import { evidenceDatabase } from './evidence-database.ts';
 import { stateFolder } from './credentials.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { say, type Terminal } from './terminal.ts';
@@ -52,15 +54,17 @@ export async function openEvidence(terminal: Terminal, environment: BoundEnviron
   const folder = evidenceFolder(terminal, environment);
   const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
   const seals = sealKeys(terminal, environment);
+  const database = await evidenceDatabase(environment);
+  const shared = database === null ? {} : { shared: database };
   const { witnesses = [] } = environment.value;
   const tell = (message: string): void => say(terminal, `evidence: ${message}`);
-  return openLog({ folder, key, seals, ambit: version, witnesses, tell }).catch((error: unknown) =>
+  return openLog({ folder, key, seals, ambit: version, witnesses, tell, ...shared }).catch((error: unknown) =>
     explainLog(error, folder),
   );
 }
 
 /** Why there is no log to write. Without one nothing is served. */
-function explainLog(error: unknown, folder: string): never {
+export function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceLocked) {
     const hint = 'one server writes one log; stop the other, or give this one a log of its own';
     throw new CliError(exitCodes.failed, error.message, hint, { cause: error });
@@ -75,6 +79,13 @@ function explainLog(error: unknown, folder: string): never {
   }
   if (error instanceof EvidenceWitnessInvalid) {
     throw new CliError(exitCodes.failed, error.message, 'see `witnesses` of the environment');
+  }
+  if (error instanceof EvidenceUnavailable) {
+    throw new CliError(
+      exitCodes.failed,
+      error.message,
+      'no log, no server: see `evidence` and `evidenceDatabase` of the environment',
+    );
   }
   throw error as Error;
 }

@@ -3,6 +3,7 @@ import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { PolicyTests } from './policy-tests-schema.ts';
 import { Witnesses } from './witnesses-schema.ts';
+import { EvidenceDatabase } from './evidence-database-schema.ts';
 import { oneOf, opt, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
@@ -336,6 +337,7 @@ export const Environment = Type.Object(
     ),
     evidenceSealPeriod: opt(SealPeriod),
     witnesses: opt(Witnesses),
+    evidenceDatabase: opt(EvidenceDatabase),
     keys: opt(text('File of hashed API keys, relative to this file')),
     drift: opt(
       Type.Object(

@@ -2,6 +2,13 @@
 export class EvidenceUnavailable extends Error {
   override readonly name = 'EvidenceUnavailable';
   readonly code = 'evidence_unavailable';
+  /** Whether this process will never write it again. */
+  readonly final: boolean;
+
+  constructor(message: string, final = false) {
+    super(message);
+    this.final = final;
+  }
 }
 
 /** Another process writes this log. */
@@ -32,4 +39,10 @@ export class EvidenceWitnessInvalid extends Error {
 export class EvidenceContradiction extends Error {
   override readonly name = 'EvidenceContradiction';
   readonly code = 'evidence_contradiction';
+}
+
+/** What is asked would have to happen on all servers of a log that is shared. */
+export class EvidenceShared extends Error {
+  override readonly name = 'EvidenceShared';
+  readonly code = 'evidence_shared';
 }

@@ -9,6 +9,8 @@ export interface Files {
   readAt(path: string, offset: number, length: number): Promise<Buffer>;
   /** Creates a file that was not there, durably named. */
   create(path: string): Promise<LogFile>;
+  /** Opens a file that is there, cut to a length, to write on from there. */
+  reopen(path: string, length: number): Promise<LogFile>;
   /** Replaces a file's content as one step. */
   replace(path: string, bytes: Buffer): Promise<void>;
   /** Replaces a file's content as one step, which a loss of power may undo. */
@@ -52,6 +54,11 @@ export const disk: Files = {
   create: async (path) => {
     const file = await open(path, 'wx', FILE_MODE);
     await syncFolder(dirname(path));
+    return logFile(file);
+  },
+  reopen: async (path, length) => {
+    const file = await open(path, 'a', FILE_MODE);
+    await file.truncate(length);
     return logFile(file);
   },
   replace: async (path, bytes) => {

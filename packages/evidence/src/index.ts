@@ -6,12 +6,13 @@ export {
   EvidenceDamaged,
   EvidenceKeyUnknown,
   EvidenceLocked,
+  EvidenceShared,
   EvidenceUnavailable,
   EvidenceWitnessInvalid,
 } from './errors.ts';
 export { disk, type Files, type LogFile } from './files.ts';
 export { type Followed, logEnd, type LogPlace, logStart, readAfter } from './follow.ts';
-export { type ConsistencyProof, type EvidenceLog, openLog, type SessionEvidence, type SessionFilter } from './log.ts';
+export { type ConsistencyProof, type EvidenceLog, openLog } from './log.ts';
 export { provesConsistency } from './merkle.ts';
 export { parseVerifierKey } from './note.ts';
 export type { Problem, ProblemKind } from './problem.ts';
@@ -32,6 +33,7 @@ export type {
   RecordEnvelope,
   RequestRefused,
   SealDestroyed,
+  ServerLost,
   SessionIntent,
   SessionOutcome,
   SourceDrifted,
@@ -45,6 +47,9 @@ export {
   type SealKeyState,
   type SealPeriod,
 } from './seal-keys.ts';
-export type { SyncedBatch } from './syncs.ts';
 export { type Trust, type Verification, verifyLog, type Witnessed } from './verify.ts';
 export type { WitnessAddress } from './witness.ts';
+export type { DurableBatch } from './writer.ts';
+export type { SessionEvidence, SessionFilter } from './sessions.ts';
+export { type FetchedLog, fetchLog } from './shared/fetch.ts';
+export type { DatabaseOptions } from './shared/options.ts';

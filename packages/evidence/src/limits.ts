@@ -6,6 +6,8 @@ export const limits = {
   recordBytesMax: 8 * 1024 * 1024,
   /** Written by one write and made durable by one sync. */
   batchRecordsMax: 1_024,
+  /** Of a batch, about; a record alone may be longer. */
+  batchBytesMax: 16 * 1024 * 1024,
   /** Kept on disk so that outcomes still fit when the disk is full. */
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */
@@ -16,6 +18,26 @@ export const limits = {
   publishDelayMs: 1_000,
   /** Between two attempts to write again. */
   healDelayMs: 250,
+  /** Between two looks at the database of a shared log, where it did not call. */
+  lookDelayMs: 1_000,
+  /** A server that is away at so many looks in a row is lost. */
+  missedLooksMax: 3,
+  /** A server that others were faster than so often appends in turn. */
+  overtakenMax: 3,
+  /** An append that came to nothing so often is given up: in its turn nobody is faster, so that the connection must be lost each time. */
+  attemptsMax: 20,
+  /** How long an append waits for a database that went away. */
+  reconnectMs: 3_000,
+  /** Between two attempts to connect. */
+  reconnectDelayMs: 100,
+  connectMs: 2_000,
+  /** An answer of the database. */
+  databaseAnswerMs: 10_000,
+  /** How long the database lets a server that says nothing keep others from appending. */
+  turnMs: 2_000,
+  /** Batches of others that are fetched at once. */
+  fetchedBatchesMax: 256,
+  fetchedBytesMax: 32 * 1024 * 1024,
   /** Read first of a segment by whoever needs its header alone. */
   headerBytes: 4 * 1024,
   /** Lengths of sealed texts are multiples of this. */

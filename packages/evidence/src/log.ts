@@ -1,56 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
-import { Catalog } from './catalog.ts';
-import { originOf } from './checkpoint.ts';
 import { Cosigning } from './cosigning.ts';
 import { entryOf } from './entry.ts';
-import { EvidenceUnavailable } from './errors.ts';
+import { EvidenceShared, EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
 import { consistencyProof } from './merkle.ts';
-import { type Signer, verifierKey } from './note.ts';
-import { type Published, Publisher } from './publisher.ts';
+import { verifierKey } from './note.ts';
+import { type Opened, openFolder, openShared } from './opening.ts';
+import type { Published, Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
-import type {
-  BoundaryLoaded,
-  EvidenceRecord,
-  GrantIssued,
-  Json,
-  LogOpened,
-  RecordBody,
-  RecordEnvelope,
-  SessionIntent,
-  SessionOutcome,
-} from './record.ts';
-import { type Recovered, recover } from './recovery.ts';
+import type { BoundaryLoaded, EvidenceRecord, Json, LogOpened, RecordBody } from './record.ts';
 import { prune } from './retention.ts';
-import { loadSigner, makeNext, rotation, takeNext } from './signer.ts';
 import { folderSealKeys, type SealKeys } from './seal-keys.ts';
-import { type SyncedBatch, watchedSyncs } from './syncs.ts';
+import { findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
+import { Database } from './shared/database.ts';
+import type { DatabaseOptions } from './shared/options.ts';
+import { makeNext, rotation, takeNext } from './signer.ts';
+import type { Tail } from './tail.ts';
 import type { WitnessAddress } from './witness.ts';
-import { Writer } from './writer.ts';
-
-type Of<Body> = RecordEnvelope & Body;
-
-/** Everything that one session left. */
-export interface SessionEvidence {
-  readonly intent: Of<SessionIntent>;
-  /** Null while it runs. */
-  readonly outcome: Of<SessionOutcome> | null;
-  readonly grant: Of<GrantIssued> | null;
-  readonly boundary: Of<BoundaryLoaded> | null;
-}
-
-export interface SessionFilter {
-  readonly product?: string;
-  readonly tenant?: string;
-  readonly principal?: string;
-  readonly kind?: string;
-}
+import type { DurableBatch, Writer } from './writer.ts';
 
 /** The append-only log. */
 export interface EvidenceLog {
+  /** This process run: `boot` of its records. */
+  readonly boot: string;
   /** Verifier key of its checkpoints, as `name+id+key`. */
   readonly key: string;
   /** Keys that seal what contracts have sealed. */
@@ -61,6 +36,8 @@ export interface EvidenceLog {
   ensureBoundary(boundary: Omit<BoundaryLoaded, 'type'>): Promise<void>;
   /** Writes a grant once a segment, before the first intent that names it. */
   ensureGrant(digest: string, grant: Json): Promise<void>;
+  /** Records that this process knows to be durable, whoever wrote them. */
+  records(): number;
   /** Null: it can be written. */
   failure(): string | null;
   session(id: string): Promise<SessionEvidence | null>;
@@ -81,8 +58,8 @@ export interface EvidenceLog {
   prune(before: Date): Promise<number>;
   /** Lets a new key sign from here on, and returns its verifier key. The old one is not kept. */
   rotateKey(): Promise<string>;
-  /** Tells of each batch of records that a sync made durable, from here on. */
-  onSync(observer: (batch: SyncedBatch) => void): void;
+  /** Tells of each batch of records that became durable, from here on. Observers must not throw. */
+  onSync(observer: (batch: DurableBatch) => void): void;
   close(): Promise<void>;
 }
 
@@ -102,6 +79,8 @@ interface LogOptions {
   readonly key?: string;
   /** Keys that seal literals, outside of the folder. Without them those in `FOLDER.seals`. */
   readonly seals?: SealKeys;
+  /** The database that servers share the log in: the folder is this one's copy. Without it the folder is the log. */
+  readonly shared?: DatabaseOptions;
   readonly files?: Files;
   /** Who is asked to cosign its checkpoints. */
   readonly witnesses?: readonly WitnessAddress[];
@@ -126,33 +105,48 @@ export async function openLog(options: LogOptions): Promise<EvidenceLog> {
 }
 
 async function openLocked(options: LogOptions, files: Files, unlock: () => Promise<void>): Promise<EvidenceLog> {
-  const { folder, ambit, key = `${folder}.key`, seals = folderSealKeys(`${folder}.seals`) } = options;
+  const { folder, key = `${folder}.key`, shared } = options;
+  const place = { folder, key, files };
+  if (shared === undefined) return serve(await openFolder(place), options, unlock);
+  let news = (): void => {};
+  const database = new Database(shared, randomUUID(), () => news());
+  try {
+    const opened = await openShared(place, database);
+    const log = await serve(opened, options, unlock).catch(async (error: unknown) => {
+      await opened.tail.current?.file.close();
+      throw error;
+    });
+    news = () => void opened.fresh().catch(() => undefined);
+    return log;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<void>): Promise<EvidenceLog> {
+  const { tail, writer, catalog } = opened;
+  const { publisher } = tail;
+  const { folder, key = `${folder}.key`, files = disk, seals = folderSealKeys(`${folder}.seals`) } = options;
   const { witnesses = [], tell = () => {} } = options;
-  const recovered = await recover(files, folder);
-  const log = recovered.log ?? randomUUID();
-  const signer = await loadSigner(key, originOf(log), recovered.key);
-  const catalog = new Catalog(files, folder);
-  const publisher = new Publisher(files, folder, recovered.tiles, originOf(log), signer);
-  const observers: ((batch: SyncedBatch) => void)[] = [];
-  const told = watchedSyncs(files, (batch) => observers.forEach((observer) => observer(batch)));
-  const writer = new Writer({ files: told, folder, catalog, log, recovered, publisher });
   const cosigning = await Cosigning.open({ files, folder, publisher, witnesses, tell });
   await settled(publisher);
-  await writer.append(opened(writer, ambit, signer, recovered));
-  await Promise.all([...recovered.open].map(([session, intent]) => writer.append(orphaned(session, intent))));
+  await writer.append(openedRecord(opened, options.ambit));
+  await opened.closeLeft();
   await recordDestroyed(writer, seals);
   // An end of the log that no checkpoint tells would be nobody's to miss.
   await publisher.publish().catch(() => undefined);
-  const timers = [
-    setInterval(() => void writer.probe(), limits.healDelayMs),
-    oneAtATime(limits.sealsIntervalMs, () => recordDestroyed(writer, seals)),
-    // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
-    setInterval(() => void publisher.publish().catch(() => undefined), limits.publishDelayMs),
-  ];
-  for (const timer of timers) timer.unref();
+  const timers = timersOf(opened, seals, options.shared !== undefined);
   cosigning.begin();
-  const once = onceEach(writer);
+  const once = onceEach(writer, tail);
+  /** What can be told without the database is told, if it is away. */
+  const known = (): Promise<void> => opened.fresh().catch(() => undefined);
+  const alone = (what: string): void => {
+    if (options.shared === undefined) return;
+    throw new EvidenceShared(`${what} is not done on a log that servers share: each has a copy of it`);
+  };
   return {
+    boot: tail.boot,
     get key() {
       return verifierKey(publisher.signer);
     },
@@ -160,21 +154,26 @@ async function openLocked(options: LogOptions, files: Files, unlock: () => Promi
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    records: () => tail.seq,
     failure: () => writer.failure,
-    session: (id) => findSession(writer, catalog, id),
-    sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
+    session: (id) => known().then(() => findSession(tail, catalog, id)),
+    sessions: (filter, limit) => known().then(() => listSessions(tail, catalog, filter, limit)),
     checkpoint: () => headOf(publisher, cosigning).note,
     cosigned: () => cosigning.newest()?.note ?? null,
-    receipt: (session) => receiptOf(writer, catalog, publisher, cosigning, session),
-    consistency: (size) => grownSince(publisher, size),
-    prune: (before) => prune(writer, files, folder, before),
+    receipt: (session) => known().then(() => receiptOf(opened, cosigning, session)),
+    consistency: (size) => known().then(() => grownSince(publisher, size)),
+    prune: async (before) => {
+      alone('removing old segments');
+      return prune(tail, writer, files, folder, before);
+    },
     rotateKey: async () => {
+      alone('rotating the key');
       publisher.next = await makeNext(key, publisher.signer);
-      await writer.append(rotation(log, publisher.signer, publisher.next));
+      await writer.append(rotation(tail.log, publisher.signer, publisher.next));
       await takeNext(key);
       return verifierKey(publisher.signer);
     },
-    onSync: (observer) => void observers.push(observer),
+    onSync: (observer) => void writer.observers.push(observer),
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await writer.append({ type: 'log.closed' }).catch(() => undefined);
@@ -183,6 +182,18 @@ async function openLocked(options: LogOptions, files: Files, unlock: () => Promi
       await unlock();
     },
   };
+}
+
+function timersOf({ writer, tail, ...opened }: Opened, seals: SealKeys, shared: boolean): readonly NodeJS.Timeout[] {
+  const timers = [
+    setInterval(() => void writer.probe(), limits.healDelayMs),
+    oneAtATime(limits.sealsIntervalMs, () => recordDestroyed(writer, seals)),
+    // What fails is tried again, and at some point no record is taken: see `limits.unpublishedTilesMax`.
+    setInterval(() => void tail.publisher.publish().catch(() => undefined), limits.publishDelayMs),
+    ...(shared ? [setInterval(() => void opened.look().catch(() => undefined), limits.lookDelayMs)] : []),
+  ];
+  for (const timer of timers) timer.unref();
+  return timers;
 }
 
 /** The tree of the segments that were read, durable before another is written: the next start may not read them again. */
@@ -197,8 +208,8 @@ async function settled(publisher: Publisher): Promise<void> {
   }
 }
 
-function opened({ log }: Writer, ambit: string, signer: Signer, { records, tornBytes }: Recovered): LogOpened {
-  return { type: 'log.opened', log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
+function openedRecord({ tail, signer, recovered: { records, tornBytes } }: Opened, ambit: string): LogOpened {
+  return { type: 'log.opened', log: tail.log, ambit, key: verifierKey(signer), recovered: { records, tornBytes } };
 }
 
 /** Says in the log which keys were destroyed, whoever did it. One that is said twice was destroyed once. */
@@ -226,12 +237,12 @@ function oneAtATime(ms: number, work: () => Promise<void>): NodeJS.Timeout {
 }
 
 /** Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. */
-function onceEach(writer: Writer): (key: string, body: RecordBody) => Promise<void> {
+function onceEach(writer: Writer, { segments }: Tail): (key: string, body: RecordBody) => Promise<void> {
   const documents = new Map<string, Promise<unknown>>();
-  let segment = writer.segments.at(-1);
+  let segment = segments.at(-1);
   return async (key, body) => {
-    if (segment !== writer.segments.at(-1)) {
-      segment = writer.segments.at(-1);
+    if (segment !== segments.at(-1)) {
+      segment = segments.at(-1);
       documents.clear();
     }
     const known = documents.get(key);
@@ -250,14 +261,9 @@ function headOf(publisher: Publisher, cosigning: Cosigning): Published {
   return cosigned?.size === head.size ? cosigned : head;
 }
 
-async function receiptOf(
-  writer: Writer,
-  catalog: Catalog,
-  publisher: Publisher,
-  cosigning: Cosigning,
-  session: string,
-): Promise<Receipt | null> {
-  const found = await findSession(writer, catalog, session);
+async function receiptOf({ tail, catalog }: Opened, cosigning: Cosigning, session: string): Promise<Receipt | null> {
+  const { publisher } = tail;
+  const found = await findSession(tail, catalog, session);
   if (found === null) return null;
   const leaves = [found.intent, found.outcome]
     .filter((record) => record !== null)
@@ -274,82 +280,4 @@ async function grownSince(publisher: Publisher, size: number): Promise<Consisten
   if (!Number.isSafeInteger(size) || size < 0 || size > head.size) return null;
   const proof = await consistencyProof(size, head.size, publisher.node);
   return { checkpoint: head.note, proof: proof.map((hash) => hash.toString('base64')) };
-}
-
-function orphaned(session: string, intent: number): SessionOutcome {
-  const message = 'the control plane ended before the session did';
-  return {
-    type: 'session.outcome',
-    session,
-    intent,
-    status: 'orphaned',
-    error: { code: 'orphaned', message, detail: null },
-    rows: 0,
-    bytes: 0,
-    engine: null,
-    steps: {},
-  };
-}
-
-type Kind = 'intents' | 'outcomes' | 'documents';
-
-async function find<T extends EvidenceRecord>(
-  writer: Writer,
-  catalog: Catalog,
-  kind: Kind,
-  key: string,
-): Promise<T | null> {
-  for (const segment of writer.segments.toReversed()) {
-    const { current } = writer;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const place = index[kind][key];
-    if (place !== undefined) return (await catalog.record(segment, place)) as T;
-  }
-  return null;
-}
-
-async function findSession(writer: Writer, catalog: Catalog, id: string): Promise<SessionEvidence | null> {
-  const intent = await find<Of<SessionIntent>>(writer, catalog, 'intents', id);
-  return intent === null ? null : joined(writer, catalog, intent);
-}
-
-async function joined(writer: Writer, catalog: Catalog, intent: Of<SessionIntent>): Promise<SessionEvidence> {
-  const running = writer.open.has(intent.session);
-  const [outcome, grant, boundary] = await Promise.all([
-    running ? null : find<Of<SessionOutcome>>(writer, catalog, 'outcomes', intent.session),
-    find<Of<GrantIssued>>(writer, catalog, 'documents', intent.grant),
-    find<Of<BoundaryLoaded>>(writer, catalog, 'documents', intent.fingerprint),
-  ]);
-  return { intent, outcome, grant, boundary };
-}
-
-async function listSessions(
-  writer: Writer,
-  catalog: Catalog,
-  filter: SessionFilter,
-  limit: number,
-): Promise<readonly SessionEvidence[]> {
-  const found: SessionEvidence[] = [];
-  for (const segment of writer.segments.toReversed()) {
-    const { current } = writer;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const places = Object.values(index.intents).toSorted((a, b) => b[0] - a[0]);
-    for (const place of places) {
-      const intent = (await catalog.record(segment, place)) as Of<SessionIntent>;
-      if (!matches(intent, filter)) continue;
-      found.push(await joined(writer, catalog, intent));
-      if (found.length >= limit) return found;
-    }
-  }
-  return found;
-}
-
-function matches(intent: SessionIntent, filter: SessionFilter): boolean {
-  const subject = intent.subject as { readonly tenant?: Json; readonly principal?: Json; readonly kind?: Json };
-  return (
-    (filter.product === undefined || intent.product === filter.product) &&
-    (filter.tenant === undefined || subject.tenant === filter.tenant) &&
-    (filter.principal === undefined || subject.principal === filter.principal) &&
-    (filter.kind === undefined || subject.kind === filter.kind)
-  );
 }

@@ -42,9 +42,18 @@ export function rootOf(hashes: readonly Buffer[]): Buffer {
 
 /** A tree that only grows, of which nothing is kept but the whole subtrees at its right edge: one for each bit of its size. */
 export class Growing {
-  size = 0;
+  size: number;
   /** Largest first. */
-  readonly #peaks: Buffer[] = [];
+  readonly #peaks: Buffer[];
+
+  constructor(size = 0, peaks: readonly Buffer[] = []) {
+    this.size = size;
+    this.#peaks = [...peaks];
+  }
+
+  copy(): Growing {
+    return new Growing(this.size, this.#peaks);
+  }
 
   add(leaf: Buffer): void {
     let node = leaf;

@@ -38,6 +38,7 @@ export class Publisher {
   #unsettled = new Set<string>();
   #folders = new Set<string>();
   #running: Promise<unknown> = Promise.resolve();
+  #settling: Promise<void> = Promise.resolve();
 
   constructor(files: Files, folder: string, tiles: Tiles, origin: string, signer: Signer) {
     this.#files = files;
@@ -106,6 +107,21 @@ export class Publisher {
     return this.#next(async () => {
       if (size === this.#published?.size) await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));
     });
+  }
+
+  /** Publishes and settles behind the writer's back: start-up leans on the tree as it is two segments before the end. */
+  async settleSoon(): Promise<void> {
+    await this.#settling;
+    this.#settling = this.publish()
+      .then(() => this.settle())
+      .catch(() => undefined);
+  }
+
+  /** The last of it. What fails here is made again at the next start. */
+  async finish(): Promise<void> {
+    await this.publish().catch(() => undefined);
+    await this.#settling;
+    await this.settle().catch(() => undefined);
   }
 
   #next(step: () => Promise<void>): Promise<void> {

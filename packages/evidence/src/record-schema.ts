@@ -53,6 +53,10 @@ const bodies: Bodies = {
     period: about(text, 'In which it sealed'),
     destroyed: about(text, 'When it was deleted: UTC'),
   },
+  'server.lost': {
+    server: about(text, 'The process run that is lost: `boot` of its records'),
+    sessions: about(count, 'Its sessions that had no outcome'),
+  },
   'evidence.gap': { reason: text },
   'boundary.loaded': {
     product: text,

@@ -62,6 +62,15 @@ export interface SealDestroyed {
   readonly destroyed: string;
 }
 
+/** Another server of a shared log is gone, and takes no part any more. Outcomes of its sessions follow, in the same step. */
+export interface ServerLost {
+  readonly type: 'server.lost';
+  /** The process run that is lost: `boot` of its records. */
+  readonly server: string;
+  /** Its sessions that had no outcome. */
+  readonly sessions: number;
+}
+
 /** Written when the log could not be written for a while, or a segment was abandoned. */
 export interface EvidenceGap {
   readonly type: 'evidence.gap';
@@ -182,6 +191,7 @@ export type RecordBody =
   | KeyRotated
   | EvidencePruned
   | SealDestroyed
+  | ServerLost
   | EvidenceGap
   | BoundaryLoaded
   | SourceDrifted

@@ -71,7 +71,7 @@ async function newLog(files: Files, folder: string): Promise<Recovered> {
 }
 
 /** The last segment that was made whole, cut to its last whole record. */
-async function readLast(
+export async function readLast(
   files: Files,
   folder: string,
   found: readonly number[],

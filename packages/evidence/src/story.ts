@@ -14,8 +14,8 @@ export class Story {
   readonly #keys: { readonly from: number; readonly key: string }[] = [];
   #open = new Map<string, number>();
   #at = '';
-  #boot = '';
-  #monotonic = 0n;
+  /** By process run: several write a log that is shared. */
+  readonly #monotonic = new Map<string, bigint>();
   /** What is not there any more; null if all is. */
   pruned: { readonly segment: number; readonly first: number } | null = null;
   #prunedSaid = 0;
@@ -93,10 +93,8 @@ export class Story {
     if (at < this.#at) wrong('is older than the record before it');
     this.#at = at;
     const ticks = BigInt(/^[0-9]+$/.test(monotonic) ? monotonic : '0');
-    if (boot === this.#boot && ticks < this.#monotonic)
-      wrong('is older, by its monotonic clock, than the one before it');
-    this.#boot = boot;
-    this.#monotonic = ticks;
+    if (ticks < (this.#monotonic.get(boot) ?? 0n)) wrong('is older, by its monotonic clock, than the one before it');
+    this.#monotonic.set(boot, ticks);
   }
 
   #opened(

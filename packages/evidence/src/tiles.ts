@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Files } from './files.ts';
-import { HASH_BYTES, leafHash, type NodeHash, rootOf } from './merkle.ts';
+import { Growing, HASH_BYTES, leafHash, type NodeHash, rootOf } from './merkle.ts';
 
 // The tree as C2SP tlog-tiles lays it into files: a tile has the hashes of 256 subtrees, an entry bundle 256 leaves. The last
 // tile of a level is partial, and has its width in its name.
@@ -158,6 +158,11 @@ export class Tiles {
     return right ?? rootOf([]);
   }
 
+  /** The same tree, without what its parts need. */
+  growing(): Growing {
+    return new Growing(this.size, this.#edges.toReversed().flatMap(peaksOf));
+  }
+
   /** All parts that the disk has to have before a checkpoint of today's size may be there. */
   unpublished(): Unpublished {
     const parts = new Map(this.#whole);
@@ -204,6 +209,18 @@ export class Tiles {
     if (found === null) throw new Error(`the log has no \`${tilePath(level, index)}\``);
     return found;
   }
+}
+
+/** Whole subtrees of a last tile, the largest first. */
+function peaksOf(edge: readonly Buffer[]): readonly Buffer[] {
+  const peaks: Buffer[] = [];
+  let at = 0;
+  for (let width = TILE_WIDTH / 2; width >= 1; width /= 2) {
+    if (edge.length - at < width) continue;
+    peaks.push(rootOf(edge.slice(at, at + width)));
+    at += width;
+  }
+  return peaks;
 }
 
 function prefixed(entry: Buffer): Buffer {

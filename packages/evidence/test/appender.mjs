@@ -3,10 +3,10 @@
 import { writeSync } from 'node:fs';
 import { openLog } from '../dist/index.js';
 
-const [folder, clients] = process.argv.slice(2);
+const [folder, clients, options = '{}'] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);
 
-const log = await openLog({ folder, ambit: '0.1.0' });
+const log = await openLog({ folder, ambit: '0.1.0', ...JSON.parse(options) });
 say('open');
 
 const tell = async (kind, id, appended) => {
@@ -15,44 +15,49 @@ const tell = async (kind, id, appended) => {
     say(`${kind} ${id}`);
     return record;
   } catch (error) {
-    say(`refused ${error.code}`);
+    const fenced = log.failure()?.startsWith('evidence_fenced') === true;
+    say(`refused ${fenced ? 'evidence_fenced' : error.code}`);
     await new Promise((done) => setTimeout(done, 5));
     return null;
   }
 };
 
-async function client(name) {
-  for (let count = 0; ; count += 1) {
-    const session = `${process.pid}-${name}-${count}`;
-    const waiting = log.ensureGrant('sha256:grant', { tables: {} }).catch(() => undefined);
-    const intent = await tell(
-      'intent',
+async function runSession(name, run) {
+  const session = `${process.pid}-${name}`;
+  const waiting = log.ensureGrant('sha256:grant', { tables: {} }).catch(() => undefined);
+  const intent = await tell(
+    'intent',
+    session,
+    log.append({
+      type: 'session.intent',
       session,
-      log.append({
-        type: 'session.intent',
-        session,
-        request: session,
-        product: 'flights',
-        version: '1.0.0',
-        environment: 'test',
-        fingerprint: 'sha256:boundary',
-        grant: 'sha256:grant',
-        subject: { tenant: 'north', principal: name },
-        purpose: 'operations',
-        scope: 'request',
-        statement: { kind: 'sql', name: null, sql: 'SELECT 1', digest: 'none', parameters: {} },
-        format: 'json',
-        limits: {},
-        credentials: [],
-        traceparent: null,
-      }),
-    );
-    await waiting;
-    if (intent === null) continue;
-    const ended = { status: 'completed', error: null, rows: 1, bytes: 1, engine: null, steps: {} };
-    const outcome = { type: 'session.outcome', session, intent: intent.seq, ...ended };
-    await tell('outcome', session, log.append(outcome));
-  }
+      request: session,
+      product: 'flights',
+      version: '1.0.0',
+      environment: 'test',
+      fingerprint: 'sha256:boundary',
+      grant: 'sha256:grant',
+      subject: { tenant: 'north', principal: name },
+      purpose: 'operations',
+      scope: 'request',
+      statement: { kind: 'sql', name: null, sql: 'SELECT 1', digest: 'none', parameters: {} },
+      format: 'json',
+      limits: {},
+      credentials: [],
+      traceparent: null,
+    }),
+  );
+  await waiting;
+  if (intent === null) return;
+  await run();
+  const ended = { status: 'completed', error: null, rows: 1, bytes: 1, engine: null, steps: {} };
+  await tell('outcome', session, log.append({ type: 'session.outcome', session, intent: intent.seq, ...ended }));
 }
 
+async function client(name) {
+  for (let count = 0; ; count += 1) await runSession(`${name}-${count}`, async () => {});
+}
+
+// Where servers share a log, one session of each that does not end by itself.
+if (options !== '{}') void runSession('open', () => new Promise(() => {}));
 for (let at = 0; at < Number(clients); at += 1) void client(`c${at}`);

@@ -76,6 +76,12 @@ export class FaultyDisk implements Files {
     return this.#open(path, content);
   }
 
+  async reopen(path: string, length: number): Promise<LogFile> {
+    const file = this.#open(path, this.#content(path));
+    await file.truncate(length);
+    return file;
+  }
+
   async replace(path: string, bytes: Buffer): Promise<void> {
     this.#step('replace', path);
     const fresh = this.#fresh(path, bytes);

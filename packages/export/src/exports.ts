@@ -47,7 +47,7 @@ export async function startExports(options: ExportsOptions): Promise<Exports> {
   try {
     if (config.prometheus !== null) prometheus = await serveMetrics(config.prometheus, telemetry.metrics);
     const observe = quietly((observed: Observed) => telemetry.observe(observed), tell);
-    for (const record of await bootRecords(evidence)) await observe(record);
+    for (const record of await bootRecords(evidence, log.boot)) await observe(record);
     if (config.openlineage !== null) {
       const { folder, openlineage: to } = config;
       lineage = await LineageExporter.start({ to, log, evidence, folder, version, tell });
@@ -87,13 +87,13 @@ function quietly(observe: (observed: Observed) => Promise<void>, tell: (message:
 }
 
 /** What opening the log wrote: that it was opened, and outcomes of sessions that a process before left. */
-async function bootRecords(folder: string): Promise<readonly Observed[]> {
+async function bootRecords(folder: string, boot: string): Promise<readonly Observed[]> {
   const { from, seq } = await logEnd(folder);
   const observed: Observed[] = [];
   for (let place: LogPlace = from; place.seq <= seq; ) {
     const { records, next } = await readAfter(folder, place, { upTo: seq, recordsMax: 1_024 });
     if (next.seq === place.seq) break;
-    for (const record of records)
+    for (const record of records.filter((one) => one.boot === boot))
       observed.push({ record, askedAt: Date.parse(record.at), durableAt: Date.parse(record.at) });
     place = next;
   }

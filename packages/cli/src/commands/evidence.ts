@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import type { EvidenceLog } from '@ambit/evidence';
 
 import { describeProduct } from '../api.ts';
 import { asOption, jsonOption, serverOption, withConnection } from '../arguments.ts';
+import { CliError, exitCodes } from '../failure.ts';
 import { productPage } from '../page/product.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
 import { askQuestion, withQuestion } from './query.ts';
@@ -37,12 +38,34 @@ export function evidenceCommand(terminal: Terminal) {
     .description('look back at many sessions at once, in SQL, and keep their log')
     .addCommand(query)
     .addCommand(tables)
+    .addCommand(fetchCommand(terminal))
     .addCommand(pruneCommand(terminal))
     .addCommand(rotateCommand(terminal))
     .addCommand(sealCommand(terminal));
 }
 
 const environmentHelp = 'the environment whose log it is (default: development on this machine)';
+
+function fetchCommand(terminal: Terminal) {
+  return new Command('fetch')
+    .description('copy the log that servers share out of its database into a new folder, for `ambit verify`')
+    .argument('<folder>', 'a folder that is not there yet, or is empty')
+    .option('--environment <file>', 'the environment that names the database')
+    .action(async (folder, { environment: file }) => {
+      const { environmentOf } = await import('../environment.ts');
+      const { evidenceDatabase } = await import('../evidence-database.ts');
+      const { explainLog } = await import('../evidence-log.ts');
+      const { fetchLog } = await import('@ambit/evidence');
+      const database = await evidenceDatabase(await environmentOf(file));
+      if (database === null) {
+        const hint = 'without `evidenceDatabase` the folder `evidence` is the log: copy it';
+        throw new CliError(exitCodes.usage, 'the log of the environment is in no database', hint);
+      }
+      const path = resolve(terminal.cwd, folder);
+      const { log, key, records } = await fetchLog(database, path).catch((error: unknown) => explainLog(error, path));
+      await writeOut(terminal, `${records} records of ${log} in ${path}, signed by ${key}\n`);
+    });
+}
 
 function pruneCommand(terminal: Terminal) {
   return new Command('prune')
@@ -77,6 +100,10 @@ async function withLog(
   const { environmentOf } = await import('../environment.ts');
   const { evidenceFolder, openEvidence } = await import('../evidence-log.ts');
   const environment = await environmentOf(file);
+  if (environment.value.evidenceDatabase !== undefined) {
+    const hint = 'each of them has a copy, which would have to change with it';
+    throw new CliError(exitCodes.failed, 'this is not done on a log that servers share', hint);
+  }
   const log = await openEvidence(terminal, environment);
   try {
     await work(log, evidenceFolder(terminal, environment));

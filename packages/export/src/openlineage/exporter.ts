@@ -86,6 +86,8 @@ export class LineageExporter {
   async #run(): Promise<void> {
     for (let attempt = 0; !this.#stop.signal.aborted; ) {
       try {
+        // Other servers of the log append too, and call nobody here.
+        this.#durable = Math.max(this.#durable, this.#options.log.records() - 1);
         const seen = this.#durable;
         const moved = await this.#step();
         attempt = 0;

@@ -1,4 +1,4 @@
-import type { EvidenceRecord, SessionIntent, SyncedBatch } from '@ambit/evidence';
+import type { EvidenceRecord, SessionIntent, DurableBatch } from '@ambit/evidence';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { LineageCounts } from '../openlineage/exporter.ts';
 import type { Observed } from '../tap.ts';
@@ -19,7 +19,7 @@ export interface Metrics {
   /** Counts a record, and the intent that it answers. */
   count(observed: Observed, intent: SessionIntent | null): void;
   /** Counts the records that a sync of the log made durable. */
-  synced(batch: SyncedBatch): void;
+  synced(batch: DurableBatch): void;
   collect(): ReturnType<MetricReader['collect']>;
 }
 

@@ -62,7 +62,7 @@ export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
       const { session } = evidence.intent;
       const { tenant, principal } = asking(request);
       if (serving.path.cancel(session, `${principal} of ${tenant}`)) return reply.code(202).send();
-      throw new RequestRefused('session_ended', `session \`${session}\` has ended`);
+      throw notHere(evidence);
     },
   );
 }
@@ -82,6 +82,12 @@ async function listSessions({ evidence, limits }: Serving, { tenant, principal, 
       rows: outcome?.rows ?? null,
     })),
   };
+}
+
+/** Servers may share a log, and then a session may run on another. */
+function notHere({ intent: { session }, outcome }: SessionEvidence): RequestRefused {
+  const why = outcome === null ? 'does not run on this server' : 'has ended';
+  return new RequestRefused('session_ended', `session \`${session}\` ${why}`);
 }
 
 /** A session's evidence, and whether the subject may read all of it. To whom it is not there, it is unknown. */

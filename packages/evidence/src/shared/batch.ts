@@ -1,0 +1,82 @@
+import { originOf, parseCheckpoint } from '../checkpoint.ts';
+import { entryOf } from '../entry.ts';
+import { EvidenceUnavailable } from '../errors.ts';
+import { type Growing, leafHash } from '../merkle.ts';
+import { signedBy, type Verifier } from '../note.ts';
+import { decodeLine, type Located } from '../segment.ts';
+import type { Tail } from '../tail.ts';
+
+/** Records that were appended in one step, as they lie in the segments of every server. */
+export interface Batch {
+  readonly id: string;
+  /** The process run that appended it. */
+  readonly boot: string;
+  /** `seq` of its first record. */
+  readonly first: number;
+  readonly records: number;
+  readonly segment: number;
+  /** Where in the segment its bytes begin. 0: it begins the segment, and its header comes first. */
+  readonly start: number;
+  readonly bytes: Buffer;
+  /** Signed checkpoint of the log up to its last record: nobody without the log's key can make a batch. */
+  readonly checkpoint: string;
+}
+
+/** What a batch is to a log that ends where it begins. */
+export interface Checked {
+  readonly located: readonly Located[];
+  /** The tree with its records. */
+  readonly grown: Growing;
+}
+
+/** The tree with these records. */
+export function grownBy(tree: Growing, located: readonly Located[]): Growing {
+  const grown = tree.copy();
+  for (const { record, digest } of located) grown.add(leafHash(entryOf(record, digest)));
+  return grown;
+}
+
+/** Whether a checkpoint is signed by the log's key and covers this tree. */
+export function covers(checkpoint: string, log: string, grown: Growing, verifier: Verifier): boolean {
+  const said = parseCheckpoint(checkpoint);
+  if (said === null || said.origin !== originOf(log) || said.size !== grown.size) return false;
+  return said.root.equals(grown.root()) && signedBy(said.note, verifier);
+}
+
+/** Takes nothing from the database on trust: records, header and tree must be those that the checkpoint signs. */
+export function check(batch: Batch, tail: Tail, tree: Growing, verifier: Verifier): Checked {
+  const begins = batch.start === 0 ? batch.bytes.indexOf(10) + 1 : 0;
+  if (batch.first !== tail.seq || (begins > 0 ? !headerFits(batch, begins, tail) : !goesOn(batch, tail))) {
+    throw contradicts(tail.seq);
+  }
+  const located: Located[] = [];
+  for (let at = begins; at < batch.bytes.length; ) {
+    const end = batch.bytes.indexOf(10, at);
+    const line = end < 0 ? 'it has no end' : decodeLine(batch.bytes.subarray(at, end), batch.start + at);
+    if (typeof line === 'string' || line.record.seq !== batch.first + located.length) throw contradicts(tail.seq);
+    located.push(line);
+    at = end + 1;
+  }
+  const grown = grownBy(tree, located);
+  if (located.length !== batch.records || !covers(batch.checkpoint, tail.log, grown, verifier)) {
+    throw contradicts(tail.seq);
+  }
+  return { located, grown };
+}
+
+function goesOn({ segment, start }: Batch, { current }: Tail): boolean {
+  return current?.number === segment && current.length === start;
+}
+
+/** The header that this server would have written there, byte for byte. */
+function headerFits({ bytes, segment }: Batch, end: number, tail: Tail): boolean {
+  const { number, header } = tail.header();
+  return segment === number && bytes.subarray(0, end).equals(header);
+}
+
+function contradicts(seq: number): EvidenceUnavailable {
+  return new EvidenceUnavailable(
+    `evidence_damaged: what the database has from record ${seq} on does not follow from this server's log`,
+    true,
+  );
+}

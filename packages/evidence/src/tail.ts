@@ -1,0 +1,136 @@
+import { type SegmentIndex, indexRecord } from './catalog.ts';
+import { membersOf } from './canonical.ts';
+import { entryOf } from './entry.ts';
+import type { LogFile } from './files.ts';
+import { verifierKey } from './note.ts';
+import type { Prepared } from './prepared.ts';
+import type { Publisher } from './publisher.ts';
+import type { RecordEnvelope } from './record.ts';
+import { followSession, type Recovered } from './recovery.ts';
+import { encodeHeader, encodeRecord, FORMAT, type Located } from './segment.ts';
+import type { Tiles } from './tiles.ts';
+
+/** The segment that is written. */
+export interface Segment {
+  readonly number: number;
+  readonly file: LogFile;
+  readonly index: SegmentIndex;
+  /** Bytes that are acknowledged. */
+  length: number;
+}
+
+/** Records with their places, and the bytes that they are. */
+export interface Encoded {
+  readonly located: readonly Located[];
+  readonly bytes: Buffer;
+}
+
+/** What a log is up to its last durable record, and what the next ones are made of. */
+export class Tail {
+  readonly boot: string;
+  readonly log: string;
+  /** Sessions without outcome: seq of the intent by session. */
+  readonly open: Map<string, number>;
+  /** The process run that each of them belongs to, as far as this process saw its intent. */
+  readonly owners = new Map<string, string>();
+  /** Sessions whose outcome waits to be written. */
+  readonly ending = new Set<string>();
+  readonly segments: number[];
+  readonly tiles: Tiles;
+  readonly publisher: Publisher;
+  /** The segment that is written; null: the next record begins one. */
+  current: Segment | null = null;
+  /** Of the next record. */
+  seq: number;
+  #lastMicros: bigint;
+  /** Of the last record that is durable. */
+  #lastAt: string;
+
+  constructor(boot: string, log: string, recovered: Recovered, publisher: Publisher) {
+    this.boot = boot;
+    this.log = log;
+    this.open = new Map(recovered.open);
+    this.segments = [...recovered.segments];
+    this.tiles = recovered.tiles;
+    this.publisher = publisher;
+    this.seq = recovered.nextSeq;
+    this.#lastAt = recovered.lastAt;
+    this.#lastMicros = recovered.lastAt === '' ? 0n : microsOf(recovered.lastAt);
+  }
+
+  /** Time of the last record that is durable; empty: there is none. */
+  get lastAt(): string {
+    return this.#lastAt;
+  }
+
+  /** The records that come next, as they would lie from an offset on. */
+  encode(prepared: readonly Prepared[], offset: number): Encoded {
+    const lines: Buffer[] = [];
+    const located: Located[] = [];
+    let at = offset;
+    for (const [place, { body, members }] of prepared.entries()) {
+      const envelope = this.#envelope(this.seq + place);
+      const { line, digest } = encodeRecord([...membersOf({ ...envelope }), ...members]);
+      lines.push(line);
+      located.push({ record: { ...envelope, ...body }, digest, offset: at, length: line.length - 1 });
+      at += line.length;
+    }
+    return { located, bytes: Buffer.concat(lines) };
+  }
+
+  /** The number of the segment that begins after the last record, and its header. */
+  header(): { readonly number: number; readonly header: Buffer } {
+    const number = (this.segments.at(-1) ?? 0) + 1;
+    const header = encodeHeader({
+      format: FORMAT,
+      log: this.log,
+      segment: number,
+      first: this.seq,
+      after: this.#lastAt,
+      checkpoint: this.publisher.head().note,
+      key: verifierKey(this.publisher.signer),
+      open: [...this.open],
+    });
+    return { number, header };
+  }
+
+  /** These records are durable, and lie in a segment up to an offset. */
+  remember(segment: Segment, located: readonly Located[], length: number): void {
+    this.seq += located.length;
+    segment.length = length;
+    for (const one of located) this.#remember(segment, one);
+  }
+
+  #remember(segment: Segment, located: Located): void {
+    indexRecord(segment.index, located);
+    const { record, digest } = located;
+    // Not before it is durable: every checkpoint of the tree may be shown.
+    this.tiles.add(entryOf(record, digest));
+    // In the same step: no checkpoint may cover it and be signed by the old key.
+    if (record.type === 'key.rotated') this.publisher.handOver();
+    followSession(this.open, record);
+    this.#lastAt = record.at;
+    const micros = microsOf(record.at);
+    if (micros > this.#lastMicros) this.#lastMicros = micros;
+    if (record.type === 'session.intent') this.owners.set(record.session, record.boot);
+    if (record.type !== 'session.outcome') return;
+    this.ending.delete(record.session);
+    this.owners.delete(record.session);
+  }
+
+  #envelope(seq: number): RecordEnvelope {
+    const now = BigInt(Date.now()) * 1_000n;
+    if (now > this.#lastMicros) this.#lastMicros = now;
+    const at = isoOf(this.#lastMicros);
+    return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot };
+  }
+}
+
+function isoOf(micros: bigint): string {
+  const at = new Date(Number(micros / 1_000n)).toISOString();
+  return at.replace('Z', `${String(micros % 1_000n).padStart(3, '0')}Z`);
+}
+
+function microsOf(at: string): bigint {
+  return BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000n + BigInt(at.slice(23, 26) || '0');
+}

@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseVerifierKey, verifyLog, verifyReceipt } from '@ambit/evidence';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Postgres, startPostgres } from '../../packages/evidence/test/postgres.ts';
+import { selfMade } from '../api/certificate.ts';
+import { root, type Server, startServer } from '../server.ts';
+
+// Two servers share one log. One is killed under load; what it was told is durable is there, on the other and for an auditor.
+
+const subjects = { ada: { tenant: 'mobility', roles: ['auditor'] }, host: { tenant: 'ambit', roles: ['auditor'] } };
+type Name = keyof typeof subjects;
+
+const SECRET = 'not-in-any-log-7f3a';
+let kept: string;
+let postgres: Postgres;
+let environment: string;
+const servers: Server<Name>[] = [];
+
+beforeAll(async () => {
+  kept = mkdtempSync(join(tmpdir(), 'ambit-several-'));
+  const { certificate, key } = await selfMade();
+  postgres = await startPostgres({ password: SECRET, certificate, key });
+  writeFileSync(join(kept, 'password'), `${SECRET}\n`, { mode: 0o600 });
+  environment = `stores: { lake: { root: ${join(root, 'node_modules/vega-datasets/data')} } }
+evidenceKey: ${join(kept, 'evidence.key')}
+evidenceDatabase:
+  host: 127.0.0.1
+  port: ${postgres.port}
+  database: evidence
+  user: ambit
+  passwordFile: ${join(kept, 'password')}
+  tls: { ca: ${certificate} }
+`;
+  for (let at = 0; at < 2; at += 1) servers.push(await start());
+}, 120_000);
+afterAll(async () => {
+  for (const server of servers) await server.close();
+  await postgres.close();
+  rmSync(kept, { recursive: true });
+});
+
+const start = (): Promise<Server<Name>> =>
+  startServer({ paths: [join(root, 'examples/flights/flights.yaml')], environment, subjects });
+
+const folderOf = ({ folder }: Server<Name>): string => join(folder, '.ambit/evidence');
+
+/** Sessions that a server answered, whole. */
+async function load(server: Server<Name>, count: number, answered: string[] = []): Promise<readonly string[]> {
+  const client = async (): Promise<void> => {
+    for (let at = 0; at < count; at += 1) {
+      const body = { sql: 'SELECT count(*) AS n FROM airports', purpose: 'safety-audit' };
+      const answer = await server.as('ada', '/v1/products/flights/query', { body });
+      await answer.text();
+      if (answer.status === 200) answered.push(answer.headers.get('ambit-session') ?? '');
+    }
+  };
+  // Whoever is killed answers nobody any more.
+  await Promise.allSettled(Array.from({ length: 4 }, client));
+  return answered;
+}
+
+function ambit(words: readonly string[]): Promise<{ code: number; text: string }> {
+  return new Promise((done) => {
+    execFile(process.execPath, [join(root, 'packages/cli/bin/ambit.js'), ...words], { cwd: kept }, (error, out, err) =>
+      done({ code: error === null ? 0 : Number(error.code), text: out + err }),
+    );
+  });
+}
+
+async function rows(server: Server<Name>, sql: string): Promise<readonly (readonly unknown[])[]> {
+  const answer = await server.as('host', '/v1/evidence/query', { body: { sql, purpose: 'review' } });
+  const text = await answer.text();
+  expect(answer.status, text).toBe(200);
+  return (JSON.parse(text) as { rows: unknown[][] }).rows;
+}
+
+test('without its password, or with a certificate that nobody vouches for, there is no log and no server', async () => {
+  const password = join(kept, 'password');
+  writeFileSync(password, 'another\n');
+  await expect(start()).rejects.toThrow('it did not take the credentials');
+  writeFileSync(password, `${SECRET}\n`);
+  const trusted = environment;
+  environment = environment.replace(/ {2}tls: .*\n/, '  tls: {}\n');
+  await expect(start()).rejects.toThrow('the database of the evidence cannot be used: DEPTH_ZERO_SELF_SIGNED_CERT');
+  environment = trusted;
+}, 60_000);
+
+test('one of two servers is killed under load: nothing that it acknowledged is lost', {
+  timeout: 180_000,
+}, async () => {
+  const [gone, stays] = servers as [Server<Name>, Server<Name>];
+  const answered: string[] = [];
+  const loads = [load(gone, 10_000, answered), load(stays, 12)] as const;
+  while (answered.length < 20) await sleep(50);
+  gone.process.kill('SIGKILL');
+  const [acknowledged, others] = await Promise.all(loads);
+  expect(acknowledged.length).toBeGreaterThan(0);
+  expect(others).toHaveLength(48);
+  // Evidence that the other server gives, in each of the ways that there are.
+  const session = acknowledged.at(-1) as string;
+  expect((await stays.as('ada', `/v1/sessions/${session}`)).status).toBe(200);
+  const receipt = (await (await stays.as('ada', `/v1/sessions/${session}/receipt`)).json()) as never;
+  const key = / signed by (\S+)/.exec(stays.said())?.[1] ?? '';
+  expect(verifyReceipt(receipt, key)).toMatchObject({ holds: true });
+  const named = (await rows(stays, "SELECT session FROM sessions WHERE product = 'flights'")).map(([id]) => id);
+  expect(acknowledged.filter((one) => !named.includes(one))).toEqual([]);
+  for (let open = 1; open > 0; await sleep(100)) open = (await verifyLog(folderOf(stays))).open;
+  expect(await rows(stays, "SELECT count(*) AS n FROM sessions WHERE status = 'orphaned'")).not.toEqual([[0]]);
+  // The killed one comes back on its own files, and the auditor finds the same in all of them.
+  servers[0] = await gone.restart();
+  expect((await load(servers[0], 2)).length).toBe(8);
+  for (const server of servers) await server.stop();
+  await expectSame(key);
+});
+
+async function expectSame(key: string): Promise<void> {
+  const [first, second] = servers as [Server<Name>, Server<Name>];
+  const named = ['--environment', join(first.folder, 'environment.yaml')];
+  const fetched = await ambit(['evidence', 'fetch', join(kept, 'fetched'), ...named]);
+  expect(fetched.code, fetched.text).toBe(0);
+  for (const folder of [join(kept, 'fetched'), folderOf(first), folderOf(second)]) {
+    const verified = await ambit(['verify', folder, '--key', key]);
+    expect(verified.code, verified.text).toBe(0);
+  }
+  expect((await verifyLog(join(kept, 'fetched'))).open).toBe(0);
+  for (const name of readdirSync(folderOf(second)).filter((one) => one.endsWith('.segment'))) {
+    // The first of both to stop has not what the other wrote after it.
+    const [whole, part] = [readFileSync(join(kept, 'fetched', name)), readFileSync(join(folderOf(first), name))];
+    expect(whole.subarray(0, part.length).equals(part)).toBe(true);
+    expect(readFileSync(join(folderOf(second), name)).equals(whole)).toBe(true);
+  }
+  expect(parseVerifierKey(key)).not.toBeNull();
+  for (const command of ['rotate-key', 'prune --before 2100-01-01']) {
+    const refused = await ambit(['evidence', ...command.split(' '), ...named]);
+    expect(refused).toMatchObject({ code: 1, text: expect.stringContaining('not done on a log that servers share') });
+  }
+  const text =
+    servers.map((server) => server.said()).join('\n') + readFileSync(join(folderOf(second), '00000001.segment'));
+  expect(text).not.toContain(SECRET);
+}
