@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ambit_protocol::{CheckReport, CheckRequest, EngineCatalog, EngineError, OpenSession};
+use ambit_protocol::{
+    CheckReport, CheckRequest, CoarsensRequest, ComparisonReport, EngineCatalog, EngineError, ImpliesRequest,
+    OpenSession,
+};
 use cap_std::fs::Dir;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
@@ -16,7 +19,7 @@ use crate::source::shared_caches;
 use crate::spill::WorkerSpill;
 use crate::tasks::{self, Tasks};
 use crate::template::{Template, TemplateError};
-use crate::{Session, check, facts};
+use crate::{Session, check, facts, implication};
 
 /// What an engine may use up.
 #[derive(Debug, Clone)]
@@ -116,6 +119,16 @@ impl Engine {
     /// Checks a contract's SQL against its declared schema. Opens nothing.
     pub async fn check(&self, request: CheckRequest) -> CheckReport {
         check::check(&request)
+    }
+
+    /// Whether a row filter lets through no row that another does not. Opens nothing.
+    pub async fn implies(&self, request: ImpliesRequest) -> ComparisonReport {
+        implication::implies(&request)
+    }
+
+    /// Whether a mask shows no more than another. Opens nothing.
+    pub async fn coarsens(&self, request: CoarsensRequest) -> ComparisonReport {
+        implication::coarsens(&request)
     }
 
     /// Takes a template. Its digest is the SHA-256 of the bytes, `sha256:...`.

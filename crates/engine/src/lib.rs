@@ -24,6 +24,7 @@ mod facts;
 mod functions;
 mod gate;
 mod governed;
+mod implication;
 mod injected;
 mod json_values;
 mod leakproof;

@@ -11,12 +11,15 @@
 //! | `GET /health` | - | [`Health`] |
 //! | `GET /catalog` | - | [`EngineCatalog`] |
 //! | `POST /check` | [`CheckRequest`] | [`CheckReport`] |
+//! | `POST /implies` | [`ImpliesRequest`] | [`ComparisonReport`] |
+//! | `POST /coarsens` | [`CoarsensRequest`] | [`ComparisonReport`] |
 //! | `PUT /templates/{digest}` | [`SessionTemplate`] | 204; the digest is the SHA-256 of the body's bytes |
 //! | `POST /sessions` | [`OpenSession`] | frames, see [`FrameKind`]; 404 [`ProtocolError`] if the template is not held |
 //! | `DELETE /sessions/{id}` | - | 202: the session is cancelled and its frames end with an outcome; 404 if not open |
 
 mod catalog;
 mod check;
+mod comparison;
 mod frame;
 mod lineage;
 mod outcome;
@@ -28,6 +31,10 @@ pub use catalog::{
     EngineCatalog, FunctionEntry, FunctionKind, Health, Leakproof, LeakproofArgument, Sandbox, SettingEntry,
 };
 pub use check::{CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead};
+pub use comparison::{
+    Answer, CoarsensRequest, ComparedList, ComparisonProblem, ComparisonReport, Counterexample, ImpliesRequest,
+    Judgement,
+};
 pub use frame::{FRAME_HEADER_BYTES, FrameKind, ProtocolError};
 pub use lineage::{ColumnLineage, Lineage, LineageHow, LineageInput};
 pub use outcome::{
