@@ -3,21 +3,22 @@
 use std::collections::{BTreeMap, HashSet};
 
 use ambit_protocol::{Answer, ComparedList, Counterexample, ImpliesRequest, Judgement, TypedValue};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue;
 
 use super::domain::value_of;
 use super::failing::failing;
-use super::formula::{FALSE, Formula, NULL, Reader, TRUE};
+use super::formula::{Formula, PARTS_MAX, Reader};
 use super::nearby::said;
 use super::refute::{Known, Open, open};
 use super::sides::{Side, Stop, reads_others, subqueries};
-use super::terms::Terms;
+use super::terms::{Id, Terms};
 use super::trial::{Trial, claim_name};
+use super::truths::{FALSE, NULL, TRUE};
 use crate::check::Checker;
 
-/// A filter that lets every row pass.
 fn yes(reason: impl Into<String>) -> Judgement {
     Judgement {
         answer: Answer::Yes,
@@ -72,7 +73,7 @@ struct Proof<'a> {
     /// Each filter is not TRUE.
     refused: Vec<Formula>,
     /// Of columns and claims, what term they are.
-    named: Vec<(String, usize, datafusion::arrow::datatypes::DataType)>,
+    named: Vec<(String, Id, DataType)>,
 }
 
 impl<'a> Proof<'a> {
@@ -83,6 +84,7 @@ impl<'a> Proof<'a> {
         let mut reader = Reader {
             terms: &mut terms,
             apart: &same,
+            left: PARTS_MAX,
         };
         let passed = stronger.plain.iter().map(|filter| reader.holds(filter, TRUE)).collect();
         reader.apart = &apart;

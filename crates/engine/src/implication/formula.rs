@@ -10,26 +10,15 @@ use datafusion::scalar::ScalarValue;
 
 use super::domain::{Domain, Value, Values, is_text, text_of, value_of};
 use super::terms::{Id, Terms};
-
-/// Truth values of SQL, as a set.
-pub(super) type Truths = u8;
-pub(super) const TRUE: Truths = 1;
-pub(super) const FALSE: Truths = 2;
-pub(super) const NULL: Truths = 4;
-
-/// How two terms may be to each other, as a set.
-pub(super) type Outcomes = u8;
-pub(super) const LESS: Outcomes = 1;
-pub(super) const EQUAL: Outcomes = 2;
-pub(super) const GREATER: Outcomes = 4;
-/// The first alone is NULL.
-pub(super) const LEFT_NULL: Outcomes = 8;
-pub(super) const RIGHT_NULL: Outcomes = 16;
-pub(super) const BOTH_NULL: Outcomes = 32;
-const OUTCOMES: [Outcomes; 6] = [LESS, EQUAL, GREATER, LEFT_NULL, RIGHT_NULL, BOTH_NULL];
+use super::truths::{
+    BOTH_NULL, EQUAL, FALSE, GREATER, LEFT_NULL, LESS, NULL, OUTCOMES, Outcomes, RIGHT_NULL, TRUE, Truths, comparison,
+    mirrored, ordered, turned,
+};
 
 /// Items of a list that are looked at one by one.
 const ITEMS_MAX: usize = 64;
+/// Parts of predicates that are looked into. Of `(a AND b) IS UNKNOWN` each part is looked at twice, and so on inside.
+pub(super) const PARTS_MAX: u32 = 20_000;
 
 /// What must hold of a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +50,8 @@ pub(super) struct Reader<'a, 's> {
     pub terms: &'a mut Terms<'s>,
     /// Whether what an expression reads is not the same on the other side.
     pub apart: &'a dyn Fn(&Expr) -> bool,
+    /// Parts that may be looked into still.
+    pub left: u32,
 }
 
 impl Reader<'_, '_> {
@@ -72,6 +63,10 @@ impl Reader<'_, '_> {
         if wanted == TRUE | FALSE | NULL {
             return Formula::always();
         }
+        if self.left == 0 {
+            return self.opaque(predicate, wanted);
+        }
+        self.left -= 1;
         let has = |truth: Truths| wanted & truth != 0;
         // Of IS TRUE and its like: what the inner one must be.
         let told = |yes: Truths| (if has(TRUE) { yes } else { 0 }) | (if has(FALSE) { !yes & 7 } else { 0 });
@@ -375,60 +370,4 @@ fn positive(like: &Like) -> Expr {
         negated: false,
         ..like.clone()
     })
-}
-
-/// Of the negation.
-fn turned(truths: Truths) -> Truths {
-    truths & NULL | (truths & TRUE) << 1 | (truths & FALSE) >> 1
-}
-
-/// With the terms changed over.
-pub(super) fn mirrored(outcomes: Outcomes) -> Outcomes {
-    let swap = |one: Outcomes, other: Outcomes| {
-        (if outcomes & one != 0 { other } else { 0 }) | (if outcomes & other != 0 { one } else { 0 })
-    };
-    outcomes & (EQUAL | BOTH_NULL) | swap(LESS, GREATER) | swap(LEFT_NULL, RIGHT_NULL)
-}
-
-/// What a comparison says of each outcome.
-fn comparison(operator: Operator) -> Option<fn(Outcomes) -> Truths> {
-    fn said(yes: Outcomes, outcome: Outcomes) -> Truths {
-        match outcome {
-            LEFT_NULL | RIGHT_NULL | BOTH_NULL => NULL,
-            outcome if outcome & yes != 0 => TRUE,
-            _ => FALSE,
-        }
-    }
-    fn same(outcome: Outcomes) -> Truths {
-        if outcome & (EQUAL | BOTH_NULL) != 0 {
-            TRUE
-        } else {
-            FALSE
-        }
-    }
-    Some(match operator {
-        Operator::Eq => |outcome| said(EQUAL, outcome),
-        Operator::NotEq => |outcome| said(LESS | GREATER, outcome),
-        Operator::Lt => |outcome| said(LESS, outcome),
-        Operator::LtEq => |outcome| said(LESS | EQUAL, outcome),
-        Operator::Gt => |outcome| said(GREATER, outcome),
-        Operator::GtEq => |outcome| said(GREATER | EQUAL, outcome),
-        Operator::IsNotDistinctFrom => same,
-        Operator::IsDistinctFrom => |outcome| turned(same(outcome)),
-        _ => return None,
-    })
-}
-
-/// Types of which every two values are equal or one is less. Floats have two zeros.
-fn ordered(data_type: &DataType) -> bool {
-    data_type.is_integer()
-        || is_text(data_type)
-        || matches!(
-            data_type,
-            DataType::Boolean
-                | DataType::Date32
-                | DataType::Time64(_)
-                | DataType::Timestamp(..)
-                | DataType::Decimal128(..)
-        )
 }

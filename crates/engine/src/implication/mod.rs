@@ -36,6 +36,7 @@ mod refute;
 mod sides;
 mod terms;
 mod trial;
+mod truths;
 
 use ambit_protocol::{
     Answer, CoarsensRequest, ComparedList, ComparisonProblem, ComparisonReport, ImpliesRequest, Judgement,

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use datafusion::logical_expr::Operator;
 
 use super::domain::{Domain, Values};
-use super::formula::{BOTH_NULL, EQUAL, Formula, GREATER, LEFT_NULL, LESS, Outcomes, RIGHT_NULL, mirrored};
+use super::formula::Formula;
 use super::terms::{Id, Side, Term};
+use super::truths::{BOTH_NULL, EQUAL, GREATER, LEFT_NULL, LESS, Outcomes, RIGHT_NULL, mirrored};
 
 /// Ways that are followed before giving up.
-const BRANCHES_MAX: u32 = 20_000;
+const BRANCHES_MAX: u32 = 5_000;
 /// Rounds in which terms narrow each other.
 const ROUNDS_MAX: usize = 12;
 /// Terms whose order is followed from one to the next.
