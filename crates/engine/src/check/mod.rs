@@ -84,7 +84,7 @@ fn value_result(value: &TypedValue) -> CheckResult {
 
 /// What is wrong with a request as a whole.
 pub(crate) fn problem_of(fault: Fault) -> CheckProblem {
-    told(fault)
+    explained(fault, &FunctionSet::default())
 }
 
 fn failed(problem: &CheckProblem) -> CheckResult {

@@ -12,7 +12,7 @@ use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContex
 
 use super::declared::Declared;
 use super::{Checker, one_row, unknown};
-use crate::error::{Fault, binding};
+use crate::error::{Fault, binding, column_unknown};
 use crate::gate::dialect::dialect;
 use crate::policy::{expression_of, replace_value};
 use crate::template::{PolicySql, policy_sql};
@@ -58,8 +58,17 @@ impl Checker<'_> {
     /// Refuses a column that the table does not have.
     pub(crate) fn declares(&self, table: &str, column: &str) -> Result<(), Fault> {
         let compiled = self.compiled(table)?;
-        compiled.source_schema.field_with_name(column).map_err(unknown)?;
-        Ok(())
+        let known: Vec<&str> = compiled
+            .source_schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        if known.contains(&column) {
+            Ok(())
+        } else {
+            Err(column_unknown(column, &known))
+        }
     }
 
     /// An expression as DataFusion simplifies it: constants folded, NOT inside, redundant parts gone. Nothing of it

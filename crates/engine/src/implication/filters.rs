@@ -145,8 +145,8 @@ fn undecided(
             "it is not known whether `{filter}` holds where the other filters do"
         ))
     };
-    let asked: Vec<&Expr> = weaker.raw.get(index).into_iter().collect();
-    let all: Vec<&Expr> = stronger.raw.iter().chain(asked.iter().copied()).collect();
+    let asked: Vec<&Expr> = weaker.plain.get(index).into_iter().collect();
+    let all: Vec<&Expr> = stronger.plain.iter().chain(asked.iter().copied()).collect();
     for expression in &all {
         if !subqueries(expression)?.is_empty() {
             return Err(unknown());
@@ -164,7 +164,7 @@ fn undecided(
         }
     }
     for rows in [trial.rows(), whole] {
-        if let Some(row) = witness(&trial, &stronger.raw, &asked, &rows)? {
+        if let Some(row) = witness(&trial, &stronger.plain, &asked, &rows)? {
             let counterexample = shown(&trial, &row);
             let reason = format!("a row {} passes, and not `{filter}`", described(&counterexample));
             return Ok(Judgement {
@@ -223,13 +223,13 @@ fn without_claim(schema: &DFSchema, stronger: &Side, parameter: &str) -> Result<
             "a subject without claim `{claim}` is refused by one side alone"
         ))
     };
-    for expression in &stronger.raw {
+    for expression in &stronger.plain {
         if !subqueries(expression)?.is_empty() {
             return Err(unknown());
         }
     }
-    let trial = Trial::new(schema, &stronger.raw.iter().collect::<Vec<_>>())?;
-    let Some(row) = witness(&trial, &stronger.raw, &[], &trial.rows())? else {
+    let trial = Trial::new(schema, &stronger.plain.iter().collect::<Vec<_>>())?;
+    let Some(row) = witness(&trial, &stronger.plain, &[], &trial.rows())? else {
         return Err(unknown());
     };
     let mut counterexample = shown(&trial, &row);

@@ -58,7 +58,7 @@ pub(super) fn judged(request: &CoarsensRequest, checker: &Checker<'_>, schema: &
     match Seen::of(&plain_old, schema).lacks(&plain_new) {
         None if whole => yes("the column was shown as it is, and the new mask reads nothing else"),
         None => yes("the new mask is made of what the old one shows"),
-        Some(lacking) => apart(request, schema, (&old, &new), &lacking),
+        Some(lacking) => apart(request, schema, (&plain_old, &plain_new), &lacking),
     }
 }
 
@@ -112,8 +112,12 @@ fn apart(
         );
         return Ok(judgement(Answer::No, reason, Some(found)));
     }
+    let read = match lacking {
+        Expr::Column(column) => column.name.clone(),
+        other => other.to_string(),
+    };
     Err(Stop::CannotTell(format!(
-        "it is not known whether the old mask shows `{lacking}`, which the new one reads"
+        "it is not known whether what the old mask shows is enough: the new one reads `{read}`"
     )))
 }
 

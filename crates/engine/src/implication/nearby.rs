@@ -20,6 +20,7 @@ pub(super) fn nearby(value: &ScalarValue) -> Vec<ScalarValue> {
             [
                 $number.checked_add(1),
                 $number.checked_sub(1),
+                $number.checked_add(DAY),
                 $number.checked_sub(DAY),
             ]
             .into_iter()
@@ -54,6 +55,25 @@ pub(super) fn nearby(value: &ScalarValue) -> Vec<ScalarValue> {
     };
     let mut all = vec![value.clone()];
     all.extend(near);
+    all
+}
+
+/// Values of a type that tell much apart: about zero, at both ends, texts with one beginning.
+pub(super) fn common(data_type: &DataType) -> Vec<ScalarValue> {
+    let mut all: Vec<ScalarValue> = ScalarValue::new_default(data_type)
+        .into_iter()
+        .flat_map(|value| nearby(&value))
+        .collect();
+    all.extend(match data_type {
+        DataType::Int8 => [i8::MIN, i8::MAX].map(|end| ScalarValue::Int8(Some(end))).to_vec(),
+        DataType::Int16 => [i16::MIN, i16::MAX].map(|end| ScalarValue::Int16(Some(end))).to_vec(),
+        DataType::Int32 => [i32::MIN, i32::MAX].map(|end| ScalarValue::Int32(Some(end))).to_vec(),
+        DataType::Int64 => [i64::MIN, i64::MAX].map(|end| ScalarValue::Int64(Some(end))).to_vec(),
+        DataType::Utf8View => ["abc", "abcd", "abd", "bcd"]
+            .map(|text| ScalarValue::Utf8View(Some(text.into())))
+            .to_vec(),
+        _ => vec![],
+    });
     all
 }
 

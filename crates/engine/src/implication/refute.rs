@@ -195,6 +195,11 @@ impl Known {
         if term.total && term.strict.iter().all(|part| !self.domain(*part).null) {
             self.filled(id);
         }
+        if let Some(same) = term.same {
+            let both = self.domain(same).and(&self.domain(id));
+            self.narrow(id, &both);
+            self.narrow(same, &both);
+        }
         if let Some(ceiling) = term.ceiling {
             let (low, high) = if id < ceiling { (id, ceiling) } else { (ceiling, id) };
             let outcomes = LESS | EQUAL | LEFT_NULL | RIGHT_NULL | BOTH_NULL;

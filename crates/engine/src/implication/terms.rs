@@ -49,6 +49,8 @@ pub(super) struct Term {
     pub sum: Option<(Side, Operator, Side)>,
     /// A term that is never less than this one.
     pub ceiling: Option<Id>,
+    /// A term of another type that has the same value.
+    pub same: Option<Id>,
 }
 
 /// An operand of a sum.
@@ -104,6 +106,7 @@ impl<'a> Terms<'a> {
             strict,
             sum: self.sum(expression, &data_type, apart),
             ceiling: self.ceiling(expression, apart),
+            same: self.same(expression, apart),
         };
         let id = self.known.len();
         self.known.push(term);
@@ -142,6 +145,15 @@ impl<'a> Terms<'a> {
             _ => self.id(part, apart).map(Side::Term),
         };
         Some((side(left)?, *op, side(right)?))
+    }
+
+    fn same(&mut self, expression: &Expr, apart: bool) -> Option<Id> {
+        let Expr::Cast(Cast { expr, field }) = expression else {
+            return None;
+        };
+        let from = self.type_of(expr)?;
+        (keeps(&from, field.data_type()) && !matches!(expr.as_ref(), Expr::Literal(..))).then_some(())?;
+        self.id(expr, apart)
     }
 
     /// An instant is not before the beginning of its day.

@@ -14,7 +14,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::scalar::ScalarValue;
 
-use super::nearby::{nearby, typed};
+use super::nearby::{common, nearby, typed};
 
 /// Rows that are tried.
 const ROWS_MAX: usize = 4_096;
@@ -207,10 +207,7 @@ fn pool(field: &Field, constants: &[ScalarValue]) -> Vec<ScalarValue> {
         .filter_map(|constant| constant.cast_to(field.data_type()).ok())
         .filter(|constant| !constant.is_null())
         .flat_map(|constant| nearby(&constant));
-    let common = ScalarValue::new_default(field.data_type())
-        .into_iter()
-        .flat_map(|value| nearby(&value));
-    for value in near.chain(common) {
+    for value in near.chain(common(field.data_type())) {
         if !pool.contains(&value) && pool.len() < VALUES_MAX {
             pool.push(value);
         }

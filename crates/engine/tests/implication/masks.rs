@@ -103,12 +103,13 @@ const MASKS: [(&str, &[&str]); 3] = [
 
 fn request(column: &str, before: &str, after: &str) -> CoarsensRequest {
     let claims = [("state", "string"), ("level", "bigint")];
-    let cast = match column {
-        "n" => "BIGINT",
-        "s" => "VARCHAR",
-        _ => "TIMESTAMP",
+    let masks = |mask: &str| {
+        vec![match column {
+            "n" => format!("CAST({mask} AS BIGINT)"),
+            "s" => format!("CAST({mask} AS VARCHAR)"),
+            _ => format!("arrow_cast({mask}, 'Timestamp(Microsecond, None)')"),
+        }]
     };
-    let masks = |mask: &str| vec![format!("CAST({mask} AS {cast})")];
     CoarsensRequest {
         table: "t".into(),
         column: column.into(),
