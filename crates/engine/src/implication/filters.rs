@@ -52,7 +52,7 @@ pub(super) fn judged(request: &ImpliesRequest, checker: &Checker<'_>, schema: &D
         .difference(&stronger.parameters)
         .find(|name| name.starts_with("claims."))
     {
-        return without_claim(schema, &stronger, claim);
+        return without_claim(request, schema, &stronger, claim);
     }
     if let Some(stop) = fails_alone(request, schema, &stronger, &weaker)? {
         return Err(stop);
@@ -216,7 +216,12 @@ fn is_true(value: Option<&ScalarValue>) -> bool {
 }
 
 /// A subject without a claim that one side names is refused there, whatever the rows.
-fn without_claim(schema: &DFSchema, stronger: &Side, parameter: &str) -> Result<Judgement, Stop> {
+fn without_claim(
+    request: &ImpliesRequest,
+    schema: &DFSchema,
+    stronger: &Side,
+    parameter: &str,
+) -> Result<Judgement, Stop> {
     let claim = claim_name(parameter);
     let unknown = || {
         Stop::CannotTell(format!(
@@ -236,7 +241,7 @@ fn without_claim(schema: &DFSchema, stronger: &Side, parameter: &str) -> Result<
     counterexample.claims.insert(
         claim.to_string(),
         TypedValue {
-            data_type: "string".into(),
+            data_type: request.claims.get(claim).cloned().unwrap_or_default(),
             value: serde_json::Value::Null,
         },
     );

@@ -240,7 +240,8 @@ impl Reader<'_, '_> {
             Expr::Literal(constant, _) => found
                 .as_ref()
                 .and_then(|found| value_of(constant, found))
-                .is_some_and(|value| values.insert(value) || true),
+                .map(|value| values.insert(value))
+                .is_some(),
             _ => false,
         });
         if constants && !matches!(list.expr.as_ref(), Expr::Literal(..)) {

@@ -39,7 +39,7 @@ pub(super) fn judged(request: &CoarsensRequest, checker: &Checker<'_>, schema: &
         .difference(&after.parameters)
         .find(|name| name.starts_with("claims."))
     {
-        return Ok(without_claim(claim));
+        return Ok(without_claim(request, claim));
     }
     let (plain_old, plain_new) = (checker.simplified(&old, schema)?, checker.simplified(&new, schema)?);
     for expression in [&plain_old, &plain_new] {
@@ -137,10 +137,10 @@ fn only(row: &BTreeMap<String, TypedValue>) -> Counterexample {
 }
 
 /// A subject without a claim that the old masks name was refused.
-fn without_claim(parameter: &str) -> Judgement {
+fn without_claim(request: &CoarsensRequest, parameter: &str) -> Judgement {
     let claim = claim_name(parameter);
     let missing = TypedValue {
-        data_type: "string".into(),
+        data_type: request.claims.get(claim).cloned().unwrap_or_default(),
         value: serde_json::Value::Null,
     };
     let counterexample = Counterexample {
