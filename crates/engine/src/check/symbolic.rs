@@ -29,8 +29,8 @@ pub(crate) struct Symbolic {
 pub(crate) enum NotSymbolic {
     /// The SQL does not plan.
     Problem(CheckProblem),
-    /// It plans only once its claims are known.
-    Claims(String),
+    /// It plans only once its claims are known, or fails whatever the row.
+    Unplanned(String),
 }
 
 impl Checker<'_> {
@@ -87,7 +87,7 @@ impl Checker<'_> {
             return Err(NotSymbolic::Problem(problem));
         }
         self.unbound(sql, table, masked)
-            .map_err(|fault| NotSymbolic::Claims(fault.0.message))
+            .map_err(|fault| NotSymbolic::Unplanned(fault.0.message))
     }
 
     fn unbound(&self, sql: &str, table: &str, masked: Option<&str>) -> Result<Symbolic, Fault> {

@@ -18,6 +18,7 @@ use super::terms::{Id, Terms};
 use super::trial::{Trial, claim_name};
 use super::truths::{FALSE, NULL, TRUE};
 use crate::check::Checker;
+use crate::check::symbolic::NotSymbolic;
 
 fn yes(reason: impl Into<String>) -> Judgement {
     Judgement {
@@ -30,8 +31,12 @@ fn yes(reason: impl Into<String>) -> Judgement {
 /// The answer.
 pub(super) fn judged(request: &ImpliesRequest, checker: &Checker<'_>, schema: &DFSchema) -> Result<Judgement, Stop> {
     let read = |list, sqls: &[String]| {
-        Side::read(list, sqls, checker, schema, |sql| {
-            checker.symbolic_filter(sql, &request.table)
+        Side::read(list, sqls, |sql| {
+            let mut found = checker.symbolic_filter(sql, &request.table)?;
+            found.expression = checker
+                .simplified(&found.expression, schema)
+                .map_err(|error| NotSymbolic::Unplanned(error.strip_backtrace()))?;
+            Ok(found)
         })
     };
     let stronger = read(ComparedList::Stronger, &request.stronger)?;
@@ -86,10 +91,14 @@ impl<'a> Proof<'a> {
             apart: &same,
             left: PARTS_MAX,
         };
-        let passed = stronger.plain.iter().map(|filter| reader.holds(filter, TRUE)).collect();
+        let passed = stronger
+            .expressions
+            .iter()
+            .map(|filter| reader.holds(filter, TRUE))
+            .collect();
         reader.apart = &apart;
         let refused = weaker
-            .plain
+            .expressions
             .iter()
             .map(|filter| reader.holds(filter, FALSE | NULL))
             .collect();
@@ -145,8 +154,8 @@ fn undecided(
             "it is not known whether `{filter}` holds where the other filters do"
         ))
     };
-    let asked: Vec<&Expr> = weaker.plain.get(index).into_iter().collect();
-    let all: Vec<&Expr> = stronger.plain.iter().chain(asked.iter().copied()).collect();
+    let asked: Vec<&Expr> = weaker.expressions.get(index).into_iter().collect();
+    let all: Vec<&Expr> = stronger.expressions.iter().chain(asked.iter().copied()).collect();
     for expression in &all {
         if !subqueries(expression)?.is_empty() {
             return Err(unknown());
@@ -164,7 +173,7 @@ fn undecided(
         }
     }
     for rows in [trial.rows(), whole] {
-        if let Some(row) = witness(&trial, &stronger.plain, &asked, &rows)? {
+        if let Some(row) = witness(&trial, &stronger.expressions, &asked, &rows)? {
             let counterexample = shown(&trial, &row);
             let reason = format!("a row {} passes, and not `{filter}`", described(&counterexample));
             return Ok(Judgement {
@@ -228,13 +237,13 @@ fn without_claim(
             "a subject without claim `{claim}` is refused by one side alone"
         ))
     };
-    for expression in &stronger.plain {
+    for expression in &stronger.expressions {
         if !subqueries(expression)?.is_empty() {
             return Err(unknown());
         }
     }
-    let trial = Trial::new(schema, &stronger.plain.iter().collect::<Vec<_>>())?;
-    let Some(row) = witness(&trial, &stronger.plain, &[], &trial.rows())? else {
+    let trial = Trial::new(schema, &stronger.expressions.iter().collect::<Vec<_>>())?;
+    let Some(row) = witness(&trial, &stronger.expressions, &[], &trial.rows())? else {
         return Err(unknown());
     };
     let mut counterexample = shown(&trial, &row);
@@ -260,10 +269,10 @@ fn fails_alone(
     weaker: &Side,
 ) -> Result<Option<Stop>, Stop> {
     let mut shared = HashSet::new();
-    for filter in &stronger.plain {
+    for filter in &stronger.expressions {
         shared.extend(failing(filter, schema)?);
     }
-    for (filter, sql) in weaker.plain.iter().zip(&request.weaker) {
+    for (filter, sql) in weaker.expressions.iter().zip(&request.weaker) {
         for part in failing(filter, schema)? {
             if !shared.contains(&part) || reads_others(&part, &request.unchanged)? {
                 let reason = format!(

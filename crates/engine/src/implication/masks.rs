@@ -24,7 +24,7 @@ fn judgement(answer: Answer, reason: impl Into<String>, counterexample: Option<C
 /// The answer.
 pub(super) fn judged(request: &CoarsensRequest, checker: &Checker<'_>, schema: &DFSchema) -> Result<Judgement, Stop> {
     let read = |list, masks: &[String]| {
-        Side::read(list, masks, checker, schema, |sql| {
+        Side::read(list, masks, |sql| {
             checker.symbolic_mask(sql, &request.table, &request.column)
         })
     };
@@ -67,7 +67,7 @@ fn over(request: &CoarsensRequest, checker: &Checker<'_>, schema: &DFSchema, sid
     let raw = Column::new(Some(request.table.as_str()), request.column.as_str());
     let data_type = schema.field_from_column(&raw)?.data_type().clone();
     let mut value = Expr::Column(raw);
-    for mask in &side.raw {
+    for mask in &side.expressions {
         value = checker.over(mask.clone(), &value, &data_type)?;
     }
     Ok(value)

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use ambit_protocol::{ComparedList, ComparisonProblem};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
 
-use crate::check::Checker;
 use crate::check::symbolic::{NotSymbolic, Symbolic};
 
 /// Aggregates whose result depends on the order of rows.
@@ -32,10 +31,8 @@ impl From<DataFusionError> for Stop {
 
 /// One side.
 pub(super) struct Side {
-    /// As bound and coerced.
-    pub raw: Vec<Expr>,
-    /// The same, simplified.
-    pub plain: Vec<Expr>,
+    /// As bound and coerced; of row filters, simplified.
+    pub expressions: Vec<Expr>,
     /// Names of claims, and `tenant` and `purpose`.
     pub parameters: BTreeSet<String>,
 }
@@ -45,13 +42,10 @@ impl Side {
     pub(super) fn read(
         list: ComparedList,
         sqls: &[String],
-        checker: &Checker<'_>,
-        schema: &DFSchema,
         expression: impl Fn(&str) -> Result<Symbolic, NotSymbolic>,
     ) -> Result<Self, Stop> {
         let mut side = Self {
-            raw: vec![],
-            plain: vec![],
+            expressions: vec![],
             parameters: BTreeSet::new(),
         };
         for (index, sql) in sqls.iter().enumerate() {
@@ -61,15 +55,14 @@ impl Side {
                     index: index as u64,
                     problem,
                 })),
-                NotSymbolic::Claims(reason) => {
-                    Stop::CannotTell(format!("what `{sql}` means depends on the claims: {reason}"))
+                NotSymbolic::Unplanned(reason) => {
+                    Stop::CannotTell(format!("what `{sql}` means is not known before it runs: {reason}"))
                 }
             })?;
             if varies(&found.expression)? {
                 return Err(Stop::CannotTell(format!("`{sql}` is not the same each time")));
             }
-            side.plain.push(checker.simplified(&found.expression, schema)?);
-            side.raw.push(found.expression);
+            side.expressions.push(found.expression);
             side.parameters.extend(found.parameters);
         }
         Ok(side)
