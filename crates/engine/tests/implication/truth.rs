@@ -6,6 +6,7 @@ use ambit_protocol::{Column, TypedValue};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::DFSchema;
+use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
 use datafusion::scalar::ScalarValue;
@@ -77,7 +78,14 @@ impl Truth {
 
     fn physical(&self, sql: &str) -> Arc<dyn PhysicalExpr> {
         let parsed = self.context.parse_sql_expr(sql, &self.schema);
-        let expression = parsed.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let mut expression = parsed.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        if sql.contains("coalesce") {
+            // It runs as CASE alone, which the simplifier makes of it. All else is not simplified here.
+            let schema = Arc::new(self.schema.clone());
+            let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema).build());
+            let coerced = simplifier.coerce(expression, &self.schema).unwrap();
+            expression = simplifier.simplify(coerced).unwrap();
+        }
         self.context
             .create_physical_expr(expression, &self.schema)
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
