@@ -84,7 +84,7 @@ fn operation_may_fail(BinaryExpr { left, op, right }: &BinaryExpr, schema: &DFSc
         And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom => false,
         // Whole numbers begin again at the other end.
         Plus | Minus | Multiply => !whole && !floating,
-        Divide | Modulo => !floating && !(whole && divides(right)),
+        Divide | Modulo => !(floating || whole && divides(right)),
         _ => true,
     }
 }
