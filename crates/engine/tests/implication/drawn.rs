@@ -164,7 +164,7 @@ fn atom(draw: &mut Draw) -> String {
         16 => format!("date_trunc('day', t) {op} {instant}"),
         17 => format!("x {op} {}", draw.of(&["0.0", "1.5", "-1.5"])),
         18 => format!("n IS DISTINCT FROM {number}"),
-        19 => format!("n IS NOT DISTINCT FROM k"),
+        19 => "n IS NOT DISTINCT FROM k".into(),
         20 => format!("coalesce(n, 0) {op} {number}"),
         21 => format!("n % 2 {op} 0"),
         22 => format!("s {op} $claims.state"),

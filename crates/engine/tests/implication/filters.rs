@@ -119,7 +119,7 @@ async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
             *count += 1;
             let mistaken = match answer {
                 Answer::Yes => !implied,
-                Answer::No => *count % TRIED == 0 && !shows(counterexample.as_ref().unwrap(), stronger, weaker),
+                Answer::No => count.is_multiple_of(TRIED) && !shows(counterexample.as_ref().unwrap(), stronger, weaker),
                 Answer::CannotTell => counterexample.is_some(),
             };
             if mistaken {
