@@ -91,7 +91,13 @@ fn shows(counterexample: &Counterexample, stronger: &str, weaker: &str) -> bool 
             };
             bound = bound.replace(&id, &written);
         }
-        is_true(truth.values(&bound, &[]).first().unwrap().as_ref())
+        is_true(
+            truth
+                .values(&bound, SUBJECTS.first().unwrap())
+                .first()
+                .unwrap()
+                .as_ref(),
+        )
     };
     sql(stronger) && !sql(weaker)
 }
