@@ -66,4 +66,3 @@ pub(crate) async fn csv_header(
     }
     Ok(names)
 }
-

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_protocol::{
-    CheckReport, CheckRequest, EngineCatalog, EngineError, InspectReport, InspectRequest, OpenSession,
+    CheckReport, CheckRequest, CoarsensRequest, ComparisonReport, EngineCatalog, EngineError, ImpliesRequest,
+    InspectReport, InspectRequest, OpenSession,
 };
 use cap_std::fs::Dir;
 use datafusion::execution::cache::cache_manager::CacheManagerConfig;
@@ -18,7 +19,7 @@ use crate::source::shared_caches;
 use crate::spill::WorkerSpill;
 use crate::tasks::{self, Tasks};
 use crate::template::{Template, TemplateError};
-use crate::{Session, check, facts, inspect};
+use crate::{Session, check, facts, implication, inspect};
 
 /// What an engine may use up.
 #[derive(Debug, Clone)]
@@ -123,6 +124,16 @@ impl Engine {
     /// Holds sources against what their contract declares. Reads headers and footers, no row.
     pub async fn inspect(&self, request: InspectRequest) -> InspectReport {
         inspect::inspect(self, &request).await
+    }
+
+    /// Whether a row filter lets through no row that another does not. Opens nothing.
+    pub async fn implies(&self, request: ImpliesRequest) -> ComparisonReport {
+        implication::implies(&request)
+    }
+
+    /// Whether a mask shows no more than another. Opens nothing.
+    pub async fn coarsens(&self, request: CoarsensRequest) -> ComparisonReport {
+        implication::coarsens(&request)
     }
 
     /// Takes a template. Its digest is the SHA-256 of the bytes, `sha256:...`.

@@ -25,6 +25,7 @@ mod facts;
 mod functions;
 mod gate;
 mod governed;
+mod implication;
 mod injected;
 mod inspect;
 mod json_values;

@@ -126,7 +126,7 @@ pub(crate) fn mask_schema(table: &CompiledTable, field: &Field) -> Result<DFSche
     Ok(schema)
 }
 
-fn replace_value(masked: Expr, value: &Expr) -> Result<Expr> {
+pub(crate) fn replace_value(masked: Expr, value: &Expr) -> Result<Expr> {
     masked
         .transform(|part| {
             Ok(match &part {
@@ -147,11 +147,29 @@ pub(crate) fn expression<T: Tables>(
     bindings: &Bindings<'_>,
 ) -> Result<Expr> {
     let values = bindings.values(sql)?;
-    let mut context = PlannerContext::new().with_prepare_param_data_types(types_of(&values));
-    let bound = names
+    bind_placeholders(unbound(sql, schema, names, &values)?, &values)
+}
+
+/// The same with its placeholders left: their types are those of the bindings.
+pub(crate) fn expression_of<T: Tables>(
+    sql: &PolicySql,
+    schema: &DFSchema,
+    names: &Names<'_, T>,
+    bindings: &Bindings<'_>,
+) -> Result<Expr> {
+    unbound(sql, schema, names, &bindings.values(sql)?)
+}
+
+fn unbound<T: Tables>(
+    sql: &PolicySql,
+    schema: &DFSchema,
+    names: &Names<'_, T>,
+    values: &[ScalarValue],
+) -> Result<Expr> {
+    let mut context = PlannerContext::new().with_prepare_param_data_types(types_of(values));
+    names
         .planner()
-        .sql_to_expr(sql.expression.clone(), schema, &mut context)?;
-    bind_placeholders(bound, &values)
+        .sql_to_expr(sql.expression.clone(), schema, &mut context)
 }
 
 fn bind_placeholders(expression: Expr, values: &[ScalarValue]) -> Result<Expr> {

@@ -6,6 +6,7 @@ mod cases;
 mod crossing;
 mod fixture;
 mod folders;
+mod implication;
 mod io;
 mod leakproof;
 mod leaks;

@@ -1,8 +1,9 @@
 //! Prints the JSON Schema of the protocol.
 
 use ambit_protocol::{
-    CheckReport, CheckRequest, EngineCatalog, FrameKind, Health, InspectReport, InspectRequest, OpenSession, Outcome,
-    Planned, ProtocolError, SessionTemplate, WorkerConfig, WorkerReady,
+    CheckReport, CheckRequest, CoarsensRequest, ComparisonReport, EngineCatalog, FrameKind, Health, ImpliesRequest,
+    InspectReport, InspectRequest, OpenSession, Outcome, Planned, ProtocolError, SessionTemplate, WorkerConfig,
+    WorkerReady,
 };
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 
@@ -10,9 +11,12 @@ fn main() {
     let mut generator = SchemaGenerator::new(SchemaSettings::draft07());
     generator.subschema_for::<CheckReport>();
     generator.subschema_for::<CheckRequest>();
+    generator.subschema_for::<CoarsensRequest>();
+    generator.subschema_for::<ComparisonReport>();
     generator.subschema_for::<EngineCatalog>();
     generator.subschema_for::<FrameKind>();
     generator.subschema_for::<Health>();
+    generator.subschema_for::<ImpliesRequest>();
     generator.subschema_for::<InspectReport>();
     generator.subschema_for::<InspectRequest>();
     generator.subschema_for::<OpenSession>();

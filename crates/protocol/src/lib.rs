@@ -12,12 +12,15 @@
 //! | `GET /catalog` | - | [`EngineCatalog`] |
 //! | `POST /check` | [`CheckRequest`] | [`CheckReport`] |
 //! | `POST /inspect` | [`InspectRequest`] | [`InspectReport`] |
+//! | `POST /implies` | [`ImpliesRequest`] | [`ComparisonReport`] |
+//! | `POST /coarsens` | [`CoarsensRequest`] | [`ComparisonReport`] |
 //! | `PUT /templates/{digest}` | [`SessionTemplate`] | 204; the digest is the SHA-256 of the body's bytes |
 //! | `POST /sessions` | [`OpenSession`] | frames, see [`FrameKind`]; 404 [`ProtocolError`] if the template is not held |
 //! | `DELETE /sessions/{id}` | - | 202: the session is cancelled and its frames end with an outcome; 404 if not open |
 
 mod catalog;
 mod check;
+mod comparison;
 mod frame;
 mod inspect;
 mod lineage;
@@ -30,6 +33,10 @@ pub use catalog::{
     EngineCatalog, FunctionEntry, FunctionKind, Health, Leakproof, LeakproofArgument, Sandbox, SettingEntry,
 };
 pub use check::{CheckColumn, CheckItem, CheckProblem, CheckReport, CheckRequest, CheckResult, CheckScope, TableRead};
+pub use comparison::{
+    Answer, CoarsensRequest, ComparedList, ComparisonProblem, ComparisonReport, Counterexample, ImpliesRequest,
+    Judgement,
+};
 pub use frame::{FRAME_HEADER_BYTES, FrameKind, ProtocolError};
 pub use inspect::{Drift, DriftKind, InspectReport, InspectRequest, SourceState};
 pub use lineage::{ColumnLineage, Lineage, LineageHow, LineageInput};

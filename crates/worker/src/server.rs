@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_engine::{Engine, Frame, OpenError, TemplateError};
 use ambit_protocol::{
-    CheckRequest, FRAME_HEADER_BYTES, FrameKind, Health, InspectRequest, OpenSession, ProtocolError, Sandbox,
+    CheckRequest, CoarsensRequest, FRAME_HEADER_BYTES, FrameKind, Health, ImpliesRequest, InspectRequest, OpenSession,
+    ProtocolError, Sandbox,
 };
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -15,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
 use futures::stream;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::UnixListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -22,7 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Frames that wait for a reader: the engine stops when they are full.
 const FRAMES_WAITING_MAX: usize = 4;
-/// A template, or a check request, in bytes.
+/// A template, or a question about a contract, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 #[derive(Clone)]
@@ -43,6 +46,8 @@ pub(crate) async fn serve(listener: UnixListener, server: Server) -> std::io::Re
         .route("/catalog", get(catalog))
         .route("/check", post(check))
         .route("/inspect", post(inspect))
+        .route("/implies", post(implies))
+        .route("/coarsens", post(coarsens))
         .route("/templates/{digest}", put(put_template))
         .route("/sessions", post(open_session))
         .route("/sessions/{id}", delete(cancel_session))
@@ -89,34 +94,50 @@ async fn catalog() -> Response {
 }
 
 async fn check(State(server): State<Server>, body: Bytes) -> Response {
-    let request: CheckRequest = match serde_json::from_slice(&body) {
+    planned(&server, &body, |engine, request: CheckRequest| async move {
+        engine.check(request).await
+    })
+    .await
+}
+
+async fn implies(State(server): State<Server>, body: Bytes) -> Response {
+    planned(&server, &body, |engine, request: ImpliesRequest| async move {
+        engine.implies(request).await
+    })
+    .await
+}
+
+async fn coarsens(State(server): State<Server>, body: Bytes) -> Response {
+    planned(&server, &body, |engine, request: CoarsensRequest| async move {
+        engine.coarsens(request).await
+    })
+    .await
+}
+
+async fn inspect(State(server): State<Server>, body: Bytes) -> Response {
+    planned(&server, &body, |engine, request: InspectRequest| async move {
+        engine.inspect(request).await
+    })
+    .await
+}
+
+/// The engine's answer to a question about a contract. Planning recurses: it belongs where stacks are big.
+async fn planned<Q, A, F>(server: &Server, body: &Bytes, answer: impl FnOnce(Arc<Engine>, Q) -> F) -> Response
+where
+    Q: DeserializeOwned,
+    A: Serialize + Send + 'static,
+    F: Future<Output = A> + Send + 'static,
+{
+    let request: Q = match serde_json::from_slice(body) {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, "request_invalid", error.to_string()),
     };
-    let engine = Arc::clone(&server.engine);
-    // Planning recurses: it belongs where stacks are big.
-    match server.queries.spawn(async move { engine.check(request).await }).await {
-        Ok(report) => Json(report).into_response(),
+    match server.queries.spawn(answer(Arc::clone(&server.engine), request)).await {
+        Ok(answer) => Json(answer).into_response(),
         Err(_) => refuse(
             StatusCode::INTERNAL_SERVER_ERROR,
             "check_failed",
             "the check panicked".into(),
-        ),
-    }
-}
-
-async fn inspect(State(server): State<Server>, body: Bytes) -> Response {
-    let request: InspectRequest = match serde_json::from_slice(&body) {
-        Ok(request) => request,
-        Err(error) => return refuse(StatusCode::BAD_REQUEST, "request_invalid", error.to_string()),
-    };
-    let engine = Arc::clone(&server.engine);
-    match server.queries.spawn(async move { engine.inspect(request).await }).await {
-        Ok(report) => Json(report).into_response(),
-        Err(_) => refuse(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "inspect_failed",
-            "the inspection panicked".into(),
         ),
     }
 }

@@ -1,14 +1,18 @@
 import type {
   CheckReport,
   CheckRequest,
+  CoarsensRequest,
+  ComparisonReport,
   EngineCatalog,
   Health,
   InspectReport,
   InspectRequest,
+  ImpliesRequest,
+  Judgement,
   OpenSession,
   SessionTemplate,
 } from './generated/protocol.ts';
-import { EngineUnavailable } from './errors.ts';
+import { EngineUnavailable, PolicySqlRefused } from './errors.ts';
 import type { EngineConfig } from './config.ts';
 import { limits } from './limits.ts';
 import { startPool } from './pool.ts';
@@ -24,6 +28,16 @@ export interface Engine {
   check(request: CheckRequest): Promise<CheckReport>;
   /** Holds sources against what their contract declares, without reading a row. */
   inspect(request: InspectRequest): Promise<InspectReport>;
+  /**
+   * Does every row that passes the filters `stronger` pass the filters `weaker`, for all data and all claims? `no` has a row that
+   * passes the first and not the second. Count `cannot tell` as `no`. Throws `PolicySqlRefused` for SQL that is no row filter.
+   */
+  implies(request: ImpliesRequest): Promise<Judgement>;
+  /**
+   * Is what the masks `after` show of a column a function of what the masks `before` show, for all data and all claims? `no`
+   * has two rows that looked the same and would not. Count `cannot tell` as `no`. Throws `PolicySqlRefused` for SQL that is no mask.
+   */
+  coarsens(request: CoarsensRequest): Promise<Judgement>;
   /** Opens a session and runs its statement. Throws `EngineUnavailable` when no worker can be had: nothing ran. */
   open(template: SessionTemplate, open: Omit<OpenSession, 'template'>): Promise<RunningSession>;
   /** The state of every worker that tells it in time. */
@@ -62,6 +76,8 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
     catalog: () => ask<EngineCatalog>('/catalog'),
     check: (request) => ask<CheckReport>('/check', request),
     inspect: (request) => ask<InspectReport>('/inspect', request),
+    implies: async (request) => judgementOf(await ask<ComparisonReport>('/implies', request)),
+    coarsens: async (request) => judgementOf(await ask<ComparisonReport>('/coarsens', request)),
     open: (template, open) => {
       const digest = templateDigest(template);
       return openSession(pool, { digest, template }, { ...open, template: digest });
@@ -71,6 +87,12 @@ export async function startEngine(config: EngineConfig): Promise<Engine> {
     renew: () => pool.renew(),
     close: () => pool.close(),
   };
+}
+
+function judgementOf({ judgement, problem }: ComparisonReport): Judgement {
+  if (problem !== null) throw new PolicySqlRefused(problem);
+  if (judgement === null) throw new EngineUnavailable('the engine gave no answer');
+  return judgement;
 }
 
 async function healthOf({ http }: Worker): Promise<Health> {

@@ -2,21 +2,26 @@
 export { engineBinary } from './binary.ts';
 export type { EngineConfig, Isolation } from './config.ts';
 export { type Engine, startEngine } from './engine.ts';
-export { EngineProtocolError, EngineUnavailable } from './errors.ts';
+export { EngineProtocolError, EngineUnavailable, PolicySqlRefused } from './errors.ts';
 export { type Frame, FrameError, readFrames } from './frames.ts';
 export type {
+  Answer,
   CheckItem,
   CheckReport,
   CheckRequest,
   CheckResult,
   Drift,
   DriftKind,
+  CoarsensRequest,
+  Counterexample,
   EngineCatalog,
   EngineError,
   EngineErrorCode,
   Health,
   InspectReport,
   InspectRequest,
+  ImpliesRequest,
+  Judgement,
   OpenSession,
   Outcome,
   OutputFormat,

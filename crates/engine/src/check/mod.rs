@@ -2,6 +2,7 @@
 //! not when somebody asks.
 
 mod declared;
+pub(crate) mod symbolic;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +82,11 @@ fn value_result(value: &TypedValue) -> CheckResult {
     }
 }
 
+/// What is wrong with a request as a whole.
+pub(crate) fn problem_of(fault: Fault) -> CheckProblem {
+    explained(fault, &FunctionSet::default())
+}
+
 fn failed(problem: &CheckProblem) -> CheckResult {
     CheckResult {
         problem: Some(problem.clone()),
@@ -88,7 +94,8 @@ fn failed(problem: &CheckProblem) -> CheckResult {
     }
 }
 
-struct Checker<'a> {
+/// What a contract's SQL is checked with.
+pub(crate) struct Checker<'a> {
     request: &'a CheckRequest,
     options: ConfigOptions,
     allowed: FunctionSet,
@@ -101,7 +108,7 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(request: &'a CheckRequest) -> Result<Self, Fault> {
+    pub(crate) fn new(request: &'a CheckRequest) -> Result<Self, Fault> {
         let invalid = |error: &dyn std::fmt::Display| Fault::new(EngineErrorCode::SqlInvalid, error.to_string());
         let (options, refused) = settings::accepted(&request.settings).map_err(|error| invalid(&error))?;
         let mut schemas = BTreeMap::new();
@@ -184,21 +191,8 @@ impl<'a> Checker<'a> {
         let tables = Declared::raw(self);
         let names = self.names(&tables, &self.everything);
         let claims = parsed.parameters.clone();
-        let bindings = Bindings {
-            tenant: "tenant",
-            purpose: "purpose",
-            claims: &self.claims,
-            declared: &self.request.claims,
-        };
-        let schema = match masked {
-            Some(column) => mask_schema(
-                &compiled,
-                compiled.source_schema.field_with_name(column).map_err(unknown)?,
-            ),
-            None => DFSchema::try_from_qualified_schema(table, &compiled.source_schema),
-        }
-        .map_err(binding)?;
-        let bound = expression(&parsed, &schema, &names, &bindings).map_err(binding)?;
+        let schema = self.policy_schema(&compiled, masked)?;
+        let bound = expression(&parsed, &schema, &names, &self.bindings()).map_err(binding)?;
         let plan = one_row(&schema, bound).map_err(binding)?;
         let contents = self.contents(&plan, &self.everything.canonical_names())?;
         let analyzed = self.analyze(plan).map_err(binding)?;
@@ -211,6 +205,27 @@ impl<'a> Checker<'a> {
             functions: contents.functions.into_iter().collect(),
             claims: claims_of(&claims),
         })
+    }
+
+    /// What a policy's SQL can name: the table's columns, and `value` in a mask.
+    fn policy_schema(&self, compiled: &CompiledTable, masked: Option<&str>) -> Result<DFSchema, Fault> {
+        match masked {
+            Some(column) => {
+                let field = compiled.source_schema.field_with_name(column).map_err(unknown)?;
+                mask_schema(compiled, field)
+            }
+            None => DFSchema::try_from_qualified_schema(compiled.source.as_str(), &compiled.source_schema),
+        }
+        .map_err(binding)
+    }
+
+    fn bindings(&self) -> Bindings<'_> {
+        Bindings {
+            tenant: "tenant",
+            purpose: "purpose",
+            claims: &self.claims,
+            declared: &self.request.claims,
+        }
     }
 
     /// A row filter is a predicate; a mask keeps its column's type, so that a result's schema is the same for everyone.

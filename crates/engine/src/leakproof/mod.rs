@@ -140,12 +140,12 @@ fn argument(kind: LeakproofArgument, value: &Expr, unmasked: &BTreeSet<&str>, sc
 }
 
 /// Whether the argument must stand in the statement.
-fn written(kind: LeakproofArgument) -> bool {
+pub(crate) fn written(kind: LeakproofArgument) -> bool {
     matches!(kind, LeakproofArgument::TextLiteral | LeakproofArgument::Count)
 }
 
 /// Whether what stands there is one with which the function cannot fail.
-fn says(kind: LeakproofArgument, literal: &ScalarValue) -> bool {
+pub(crate) fn says(kind: LeakproofArgument, literal: &ScalarValue) -> bool {
     match kind {
         LeakproofArgument::TextLiteral => text(literal).is_some(),
         LeakproofArgument::Count => {
@@ -156,7 +156,7 @@ fn says(kind: LeakproofArgument, literal: &ScalarValue) -> bool {
 }
 
 /// Whether the function cannot fail on values of this type.
-fn fits(kind: LeakproofArgument, found: &DataType) -> bool {
+pub(crate) fn fits(kind: LeakproofArgument, found: &DataType) -> bool {
     match kind {
         LeakproofArgument::Text => matches!(found, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View),
         LeakproofArgument::Binary => {

@@ -1,6 +1,13 @@
 /* Generated from schemas/engine-protocol.json, which the Rust types emit. Never edit. */
 
 /**
+ * Whether it holds.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Answer".
+ */
+export type Answer = 'yes' | 'no' | 'cannot tell';
+/**
  * What a piece of SQL is, and so which names it sees.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -43,6 +50,13 @@ export type CheckScope =
  */
 export type LineageHow =
   'identity' | 'transformation' | 'aggregation' | 'join' | 'group_by' | 'filter' | 'sort' | 'window' | 'conditional';
+/**
+ * The lists of a comparison.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ComparedList".
+ */
+export type ComparedList = 'stronger' | 'weaker' | 'before' | 'after';
 /**
  * Kinds of drift. All but the first make queries of the table fail.
  *
@@ -390,6 +404,46 @@ export interface View {
   sql: string;
 }
 /**
+ * Is what `after` shows of a column a function of what `before` shows, whatever the data and the claims?
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "CoarsensRequest".
+ */
+export interface CoarsensRequest {
+  /**
+   * Masks that may show more.
+   */
+  after: string[];
+  /**
+   * Masks in the order in which they apply. None: the column is shown as it is.
+   */
+  before: string[];
+  /**
+   * Declared claims and their types. Their values are unknown, and the same on both sides.
+   */
+  claims: {
+    [k: string]: string;
+  };
+  /**
+   * The masked column.
+   */
+  column: string;
+  /**
+   * The table's declared columns.
+   */
+  columns: Column[];
+  /**
+   * Every setting.
+   */
+  settings: {
+    [k: string]: string;
+  };
+  /**
+   * Table of the masked column.
+   */
+  table: string;
+}
+/**
  * Where one column of a result comes from.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -428,6 +482,88 @@ export interface LineageInput {
    * Governed table.
    */
   table: string;
+}
+/**
+ * Which SQL does not plan, and why.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ComparisonProblem".
+ */
+export interface ComparisonProblem {
+  /**
+   * Its place there, from 0.
+   */
+  index: number;
+  /**
+   * The list that it is in.
+   */
+  list: ComparedList;
+  /**
+   * Why it does not plan.
+   */
+  problem: CheckProblem;
+}
+/**
+ * The answer, or what is wrong with the question: exactly one of both.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ComparisonReport".
+ */
+export interface ComparisonReport {
+  /**
+   * The answer.
+   */
+  judgement: Judgement | null;
+  /**
+   * SQL that does not parse or is not of its type.
+   */
+  problem: ComparisonProblem | null;
+}
+/**
+ * An answer and why.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Judgement".
+ */
+export interface Judgement {
+  /**
+   * Whether it holds.
+   */
+  answer: Answer;
+  /**
+   * For `no`.
+   */
+  counterexample: Counterexample | null;
+  /**
+   * Why, in words. Quotes the contract's SQL and nothing else.
+   */
+  reason: string;
+}
+/**
+ * What shows that the answer is no. Its values are made of what stands in the contract's SQL: no data was read.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Counterexample".
+ */
+export interface Counterexample {
+  /**
+   * The subject's claims, `tenant` and `purpose`: those that the policies name. NULL: the subject does not have it.
+   */
+  claims: {
+    [k: string]: TypedValue;
+  };
+  /**
+   * Of masks: another row. `before` shows the same of both, `after` does not.
+   */
+  other: {
+    [k: string]: TypedValue;
+  } | null;
+  /**
+   * A row, its columns by name: those that the policies read. It passes `stronger` and not `weaker`.
+   */
+  row: {
+    [k: string]: TypedValue;
+  };
 }
 /**
  * A difference between a contract and the data.
@@ -702,6 +838,51 @@ export interface Sandbox {
    * System calls that no query needs (sockets, exec, ptrace, mounts) fail: `enforced`, `unavailable`.
    */
   seccomp: string;
+}
+/**
+ * Does every row that passes `stronger` pass `weaker`, whatever the data and the claims?
+ *
+ * Both lists are over one table, under one set of settings: where the type or the nullability of a column that they
+ * read, or a setting, is not the same on both sides, this is not the question to ask.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "ImpliesRequest".
+ */
+export interface ImpliesRequest {
+  /**
+   * Declared claims and their types. Their values are unknown, and the same on both sides.
+   */
+  claims: {
+    [k: string]: string;
+  };
+  /**
+   * Every setting.
+   */
+  settings: {
+    [k: string]: string;
+  };
+  /**
+   * Row filters, as a contract has them. All hold together; none lets every row pass.
+   */
+  stronger: string[];
+  /**
+   * The filtered table.
+   */
+  table: string;
+  /**
+   * Declared columns by table: of the filtered one, and of those that subqueries read.
+   */
+  tables: {
+    [k: string]: Column[];
+  };
+  /**
+   * Tables whose rows are the same on both sides. A subquery is equal to another only if all that it reads is here.
+   */
+  unchanged: string[];
+  /**
+   * Row filters that may let more rows pass.
+   */
+  weaker: string[];
 }
 /**
  * What was found.

@@ -1,0 +1,160 @@
+//! Drawn filters: what is answered, beside what DataFusion says of rows.
+
+use std::collections::BTreeMap;
+
+use ambit_protocol::{Answer, Counterexample, ImpliesRequest, Judgement};
+use datafusion::scalar::ScalarValue;
+
+use super::drawn::{Draw, columns, filters, rows};
+use super::truth::{Claims, Truth, is_true, scalar};
+use super::{engine, word};
+
+const SEED: u64 = 6;
+const FILTERS: usize = 101;
+const ROWS: usize = 6_000;
+/// Every so many, a counterexample is tried again.
+const TRIED: usize = 7;
+
+const SUBJECTS: [&Claims; 3] = [
+    &[
+        ("claims.state", "arrow_cast('CA', 'Utf8View')"),
+        ("claims.level", "5"),
+        ("tenant", "'ab'"),
+    ],
+    &[
+        ("claims.state", "arrow_cast('a', 'Utf8View')"),
+        ("claims.level", "0"),
+        ("tenant", "'CA'"),
+    ],
+    &[
+        ("claims.state", "arrow_cast('', 'Utf8View')"),
+        ("claims.level", "9223372036854775807"),
+        ("tenant", "'NV'"),
+    ],
+];
+
+fn request(stronger: &str, weaker: &str) -> ImpliesRequest {
+    let claims = [("state", "string"), ("level", "bigint")];
+    ImpliesRequest {
+        table: "t".into(),
+        tables: BTreeMap::from([("t".into(), columns())]),
+        unchanged: vec![],
+        claims: claims.map(|(name, data_type)| (name.into(), data_type.into())).into(),
+        settings: BTreeMap::new(),
+        stronger: vec![stronger.into()],
+        weaker: vec![weaker.into()],
+    }
+}
+
+/// Which rows pass, for every subject.
+fn passed(truth: &Truth, filter: &str) -> Vec<bool> {
+    let of = |claims: &&Claims| {
+        truth
+            .values(filter, claims)
+            .iter()
+            .map(|value| is_true(value.as_ref()))
+            .collect()
+    };
+    SUBJECTS.iter().flat_map::<Vec<bool>, _>(of).collect()
+}
+
+/// Whether the row passes the one and not the other. A subject without a claim is refused by who names it.
+fn shows(counterexample: &Counterexample, stronger: &str, weaker: &str) -> bool {
+    let missing = counterexample.claims.iter().find(|(_, value)| value.value.is_null());
+    if let Some((name, _)) = missing {
+        let named = |sql: &str| sql.contains(&format!("$claims.{name}"));
+        return named(weaker) && !named(stronger);
+    }
+    let column = |column: &ambit_protocol::Column| match counterexample.row.get(&column.name) {
+        Some(value) => vec![scalar(value)],
+        None if column.nullable => vec![scalar(&ambit_protocol::TypedValue {
+            data_type: column.data_type.clone(),
+            value: serde_json::Value::Null,
+        })],
+        None => vec![ScalarValue::Int32(Some(1))],
+    };
+    let truth = Truth::new(&columns(), columns().iter().map(column).collect());
+    let sql = |filter: &str| {
+        let mut bound = filter.to_string();
+        for (name, value) in &counterexample.claims {
+            let id = if name == "tenant" {
+                "$tenant".into()
+            } else {
+                format!("$claims.{name}")
+            };
+            let written = match &value.value {
+                serde_json::Value::String(text) if value.data_type == "string" => {
+                    format!("arrow_cast('{}', 'Utf8View')", text.replace('\'', "''"))
+                }
+                serde_json::Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            bound = bound.replace(&id, &written);
+        }
+        is_true(
+            truth
+                .values(&bound, SUBJECTS.first().unwrap())
+                .first()
+                .unwrap()
+                .as_ref(),
+        )
+    };
+    sql(stronger) && !sql(weaker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
+    let mut draw = Draw::seeded(SEED);
+    let truth = Truth::new(&columns(), rows(&mut draw, ROWS));
+    let filters = filters(&mut draw, FILTERS);
+    let passed: Vec<Vec<bool>> = filters.iter().map(|filter| passed(&truth, filter)).collect();
+    let engine = engine();
+    let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+    let mut wrong = vec![];
+    let mut open = vec![];
+    for (stronger, passes) in filters.iter().zip(&passed) {
+        for (weaker, allows) in filters.iter().zip(&passed) {
+            let implied = passes.iter().zip(allows).all(|(passes, allowed)| !passes || *allowed);
+            let report = engine.implies(request(stronger, weaker)).await;
+            let Judgement {
+                answer,
+                reason,
+                counterexample,
+            } = report.judgement.unwrap();
+            let count = counts.entry((implied, word(answer))).or_default();
+            *count += 1;
+            let mistaken = match answer {
+                Answer::Yes => !implied,
+                Answer::No => count.is_multiple_of(TRIED) && !shows(counterexample.as_ref().unwrap(), stronger, weaker),
+                Answer::CannotTell => counterexample.is_some(),
+            };
+            if mistaken {
+                wrong.push(format!("{stronger}\n=> {weaker}\n{}: {reason}", word(answer)));
+            }
+            if implied && answer == Answer::CannotTell {
+                open.push(format!("{stronger}   =>   {weaker}: {reason}"));
+            }
+        }
+    }
+    let of = |implied, answer| counts.get(&(implied, answer)).copied().unwrap_or_default();
+    let (yes, no) = (of(true, "yes"), of(true, "no") + of(false, "no"));
+    let told = of(true, "cannot tell") + of(false, "cannot tell");
+    println!("of {} pairs: {yes} yes, {no} no, {told} cannot tell", FILTERS * FILTERS);
+    println!(
+        "of those that hold on all rows {yes} of {}",
+        yes + of(true, "cannot tell")
+    );
+    for line in open.iter().step_by(open.len() / 40 + 1) {
+        println!("open: {line}");
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong\n{}",
+        wrong.len(),
+        wrong.into_iter().take(5).collect::<Vec<_>>().join("\n\n")
+    );
+    assert!(
+        yes * 10 > (yes + of(true, "cannot tell")) * 8,
+        "too few are decided: {counts:?}"
+    );
+}
