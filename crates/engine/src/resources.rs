@@ -11,7 +11,6 @@ use crate::access::AccessLog;
 use crate::engine::Engine;
 use crate::error::Fault;
 use crate::memory::SessionPool;
-use crate::scope::mount_of;
 use crate::source::STORES_URL;
 use crate::spill::SessionSpill;
 use crate::store::{LocalStore, SessionStores};
@@ -67,10 +66,10 @@ fn stores(engine: &Engine, template: &Template, access: &Arc<AccessLog>) -> Resu
             )
             .detail(error)
         })?;
-        let mount = mount_of(&spec.boundary, name, Some(store));
+        let mount = template.mounts.get(name).map_or("", String::as_str);
         mounted.push(LocalStore::new(
             root,
-            &mount,
+            mount,
             Arc::clone(access),
             name,
             credential.as_deref(),
