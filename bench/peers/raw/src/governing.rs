@@ -8,8 +8,8 @@ use std::time::Instant;
 use ambit_engine::{Engine, EngineConfig, Frame};
 use ambit_protocol::{OpenSession, Outcome, OutputFormat, SessionLimits, Statement, TypedValue};
 use datafusion::prelude::SessionContext;
-use serde::{Deserialize, Serialize};
 use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
