@@ -65,11 +65,15 @@ function recorded(/** @type {any} */ { syncMicros, sessions, appends, verify }) 
   ];
 }
 
+/** What results of an older bench do not say. */
+const unknown = { mean: Number.NaN, worst: { name: 'not measured', value: Number.NaN } };
+
 function governed(/** @type {string} */ title, /** @type {any} */ { queries, ratios }) {
   const ms = (/** @type {number} */ value) => value.toFixed(1);
-  const told = (/** @type {any} */ { mean, worst }) => `${mean.toFixed(3)} (${worst.name} ${worst.value.toFixed(2)})`;
+  const told = (/** @type {any} */ { mean, worst } = unknown) =>
+    `${mean.toFixed(3)} (${worst.name} ${worst.value.toFixed(2)})`;
   if (queries.length === 0) return [];
-  const work = (/** @type {number} */ open, /** @type {number} */ narrow) => `${open.toFixed(3)}, ${narrow.toFixed(3)}`;
+  const work = (open = Number.NaN, narrow = Number.NaN) => `${open.toFixed(3)}, ${narrow.toFixed(3)}`;
   return [
     head(
       `${title}, p50 ms; processor time beside raw, beside the view`,

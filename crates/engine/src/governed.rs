@@ -100,22 +100,20 @@ impl GovernedTable {
     /// The scan of these columns, where no policy touches them: no rule would find anything in it to make better.
     fn bare_plan(&self, columns: &SchemaRef) -> Result<Option<LogicalPlan>> {
         let CompiledTable {
-            filters,
-            masks,
-            source,
-            source_schema,
-            ..
+            filters, masks, source, ..
         } = self.compiled.as_ref();
         if !filters.is_empty() || columns.fields().iter().any(|field| masks.contains_key(field.name())) {
             return Ok(None);
         }
+        let raw = self.scope.raw(source)?;
+        // Columns of folders come last there, wherever they are declared.
+        let held = raw.schema();
         let indices: Result<Vec<usize>, _> = columns
             .fields()
             .iter()
-            .map(|field| source_schema.index_of(field.name()))
+            .map(|field| held.index_of(field.name()))
             .collect();
-        let raw = provider_as_source(self.scope.raw(source)?);
-        LogicalPlanBuilder::scan(source.as_str(), raw, Some(indices?))?
+        LogicalPlanBuilder::scan(source.as_str(), provider_as_source(raw), Some(indices?))?
             .build()
             .map(Some)
     }
