@@ -75,14 +75,7 @@ function governed(/** @type {string} */ title, /** @type {any} */ { queries, rat
   if (queries.length === 0) return [];
   const work = (open = Number.NaN, narrow = Number.NaN) => `${open.toFixed(3)}, ${narrow.toFixed(3)}`;
   return [
-    head(
-      `${title}, p50 ms; processor time beside raw, beside the view`,
-      'raw',
-      'view by hand',
-      'no policies',
-      'policies',
-      'work',
-    ),
+    head(`${title}, p50 ms`, 'raw', 'view by hand', 'no policies', 'policies', 'their work, beside'),
     ...queries.map((/** @type {any} */ { name, raw, view, open, narrow, openWork, narrowWork }) =>
       row(`  ${name}`, ms(raw), ms(view), ms(open), ms(narrow), work(openWork, narrowWork)),
     ),
