@@ -6,6 +6,7 @@
 //   BENCH_SCALE      scale of TPC-H                            default 1
 //   BENCH_ROUNDS     rounds of each query in four ways         default 11
 //   BENCH_RECORDS    records of the evidence that are appended and verified  default 1000000
+//   BENCH_QUERIES    names of queries, with a comma between: these alone in four ways, printed and not written
 //   BENCH_ONLY       one measure: assembly, latency, stream, soak, evidence or governing; the others keep their results
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -21,6 +22,7 @@ const scale = Number(process.env.BENCH_SCALE ?? 1);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 11);
 const records = Number(process.env.BENCH_RECORDS ?? 1_000_000);
 const only = process.env.BENCH_ONLY;
+const named = process.env.BENCH_QUERIES?.split(',') ?? null;
 const file = join(root, 'bench/results.json');
 
 await runTool(async () => {
@@ -34,7 +36,7 @@ await runTool(async () => {
   const { governing } = await import('./measure/governing.mjs');
   const { prepareRaw } = await import('./peers/raw.mjs');
   const { preparePython } = await import('./peers/python.mjs');
-  const { report } = await import('./report.mjs');
+  const { governings, report } = await import('./report.mjs');
   const raw = await prepareRaw();
   const measures = {
     assembly: async () => assembly(requests, await preparePython()),
@@ -42,8 +44,12 @@ await runTool(async () => {
     stream: () => stream(raw),
     soak: () => soak(soaked),
     evidence: () => evidence(records),
-    governing: () => governing(scale, rounds, raw),
+    governing: () => governing(scale, rounds, raw, null),
   };
+  if (named !== null) {
+    console.log(governings(await governing(scale, rounds, raw, named)).join('\n'));
+    return;
+  }
   const results = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
   const machine = {
     cpu: cpus()[0]?.model ?? 'unknown',

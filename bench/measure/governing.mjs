@@ -17,8 +17,9 @@ const { describe } = await import('../../packages/session/dist/describe.js');
  * @param {number} scale Of TPC-H.
  * @param {number} rounds
  * @param {import('../peers/raw.mjs').Raw} raw
+ * @param {readonly string[] | null} named These queries alone.
  */
-export async function governing(scale, rounds, raw) {
+export async function governing(scale, rounds, raw, named) {
   const tpch = await tables(scale);
   const engine = await startEngine({
     binary: engineBinary(),
@@ -34,16 +35,24 @@ export async function governing(scale, rounds, raw) {
     const trade = await productOf(engine, 'examples/tpch/tpch.yaml', tpch);
     const flights = await productOf(engine, 'examples/flights/flights.yaml', data);
     const queries = Object.entries(trade.boundary.queries).map(([name, { sql }]) => [name, sql]);
+    const asked = (/** @type {string[][]} */ all) =>
+      all.filter(([name]) => named === null || named.includes(name ?? ''));
     const reporting = { until: { type: 'date', value: '1997-01-01' } };
     const research = { released_until: { type: 'timestamp', value: '2001-05-01T00:00:00' } };
     console.error(`bench: ${queries.length} queries of TPC-H at scale ${scale} in four ways`);
-    const trades = await compare(raw, trade, { wide: analyst, narrow: partner, claims: reporting }, queries, rounds);
+    const trades = await compare(
+      raw,
+      trade,
+      { wide: analyst, narrow: partner, claims: reporting },
+      asked(queries),
+      rounds,
+    );
     console.error(`bench: ${flightsStatements.length} questions about the flights in four ways`);
     const flown = await compare(
       raw,
       flights,
       { wide: auditor, narrow: researcher, claims: research },
-      flightsStatements,
+      asked(flightsStatements),
       rounds,
     );
     return { scale, rounds, tpch: trades, flights: flown };
@@ -118,25 +127,41 @@ function viewOf(/** @type {any} */ table, /** @type {string} */ name, /** @type 
   return `SELECT ${columns.join(', ')} FROM raw.${name}${where}`;
 }
 
-/** Medians of the rounds, in milliseconds. */
+/**
+ * Medians of the rounds, in milliseconds; and medians of what each round took beside its neighbour, in processor time: two
+ * neighbours have the same machine, however busy it is.
+ */
 function summary(/** @type {any} */ { name, rows, narrowRows, ...times }) {
+  const beside = (/** @type {number[]} */ of, /** @type {number[]} */ to) =>
+    quantile(
+      of.map((value, round) => value / (to[round] ?? Number.NaN)),
+      0.5,
+    );
   const medians = Object.entries(times).map(([way, values]) => [way, Math.round(quantile(values, 0.5)) / 1_000]);
-  return { name, rows, narrowRows, ...Object.fromEntries(medians) };
+  return {
+    name,
+    rows,
+    narrowRows,
+    ...Object.fromEntries(medians),
+    openWork: beside(times.openCpu, times.rawCpu),
+    narrowWork: beside(times.narrowCpu, times.viewCpu),
+  };
 }
 
 function ratios(/** @type {any[]} */ queries) {
   return {
-    open: ratio(queries, 'open', 'raw'),
-    narrow: ratio(queries, 'narrow', 'view'),
-    openPlan: ratio(queries, 'openPlan', 'rawPlan'),
-    narrowPlan: ratio(queries, 'narrowPlan', 'viewPlan'),
+    open: mean(queries, ({ open, raw }) => open / raw),
+    narrow: mean(queries, ({ narrow, view }) => narrow / view),
+    openPlan: mean(queries, ({ openPlan, rawPlan }) => openPlan / rawPlan),
+    narrowPlan: mean(queries, ({ narrowPlan, viewPlan }) => narrowPlan / viewPlan),
+    openWork: mean(queries, ({ openWork }) => openWork),
+    narrowWork: mean(queries, ({ narrowWork }) => narrowWork),
   };
 }
 
 /** Geometric mean, and the query that is worst. */
-function ratio(/** @type {any[]} */ queries, /** @type {string} */ of, /** @type {string} */ to) {
-  const each = queries.map((query) => ({ name: query.name, value: query[of] / query[to] }));
-  const mean = Math.exp(each.reduce((sum, { value }) => sum + Math.log(value), 0) / each.length);
+function mean(/** @type {any[]} */ queries, /** @type {(query: any) => number} */ of) {
+  const each = queries.map((query) => ({ name: query.name, value: of(query) }));
   const worst = each.toSorted((a, b) => b.value - a.value)[0];
-  return { mean, worst };
+  return { mean: Math.exp(each.reduce((sum, { value }) => sum + Math.log(value), 0) / each.length), worst };
 }

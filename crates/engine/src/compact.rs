@@ -265,11 +265,16 @@ fn dictionary<K: ArrowDictionaryKeyType>(array: &DictionaryArray<K>) -> Result<A
 /// What the views point to, and only that. Views of NULL slots are zero by now: `gc` alone would copy what they point to.
 fn gathered<T: ByteViewType>(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     let views = array.as_byte_view::<T>();
-    if in_order(views) {
+    let held: usize = views.data_buffers().iter().map(|buffer| buffer.len()).sum();
+    // Short strings lie in the views themselves.
+    if held == 0 {
+        return Ok(Arc::new(views.gc()));
+    }
+    let used = views.total_buffer_bytes_used();
+    if used == held && in_order(views) {
         return Ok(ArrayRef::clone(array));
     }
-    let held: usize = views.data_buffers().iter().map(|buffer| buffer.len()).sum();
-    if views.total_buffer_bytes_used() > held.max(SHARED_BYTES) {
+    if used > held.max(SHARED_BYTES) {
         shared(array, views)
     } else {
         Ok(Arc::new(views.gc()))
@@ -281,7 +286,7 @@ fn long(view: u128) -> Option<ByteView> {
     (view.length > MAX_INLINE_VIEW_LEN).then_some(view)
 }
 
-/// Whether the views point to all bytes of their buffers, one after the other.
+/// Whether views that are as long together as their buffers point into these one after the other: then to every byte.
 fn in_order<T: ByteViewType>(array: &GenericByteViewArray<T>) -> bool {
     let buffers = array.data_buffers();
     let (mut at, mut offset) = (0_usize, 0_usize);
@@ -294,10 +299,7 @@ fn in_order<T: ByteViewType>(array: &GenericByteViewArray<T>) -> bool {
         }
         offset += view.length as usize;
     }
-    match buffers {
-        [] => true,
-        _ => at + 1 == buffers.len() && buffers.last().is_some_and(|buffer| buffer.len() == offset),
-    }
+    true
 }
 
 /// Bytes to which several views point are kept once: copied for each, a batch could outgrow the machine.

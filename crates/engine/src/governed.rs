@@ -5,16 +5,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ambit_protocol::{Source, SourceFormat, TableUse};
+use ambit_protocol::{SourceFormat, TableUse};
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, Result, internal_datafusion_err};
 use datafusion::datasource::cte_worktable::CteWorkTable;
 use datafusion::datasource::{ViewTable, provider_as_source, source_as_provider};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::unnormalize_col;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableSource, TableType};
+use datafusion::logical_expr::{
+    Expr, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableSource, TableType,
+};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
@@ -57,8 +60,17 @@ impl GovernedTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let state = self.inner_state(state);
-        let optimized = state.optimize(&self.inner_plan(columns, filters, limit)?)?;
+        let bare = if filters.is_empty() && limit.is_none() {
+            self.bare_plan(columns)?
+        } else {
+            None
+        };
+        let (plan, ready) = match bare {
+            Some(plan) => (plan, true),
+            None => (self.inner_plan(columns, filters, limit)?, false),
+        };
+        let state = self.inner_state(state, &plan)?;
+        let optimized = if ready { plan } else { state.optimize(&plan)? };
         // The session's own planner may one day distribute plans; what is inside a barrier stays inside.
         DefaultPhysicalPlanner::default()
             .create_physical_plan(&optimized, state.as_ref())
@@ -66,18 +78,44 @@ impl GovernedTable {
     }
 
     /// DataFusion splits a JSON file into ranges by its lines, and fails where the file is one array.
-    fn inner_state<'a>(&self, state: &'a SessionState) -> Cow<'a, SessionState> {
-        let whole = |source: &Source| matches!(source.format, SourceFormat::Json { array: true });
+    fn inner_state<'a>(&self, state: &'a SessionState, plan: &LogicalPlan) -> Result<Cow<'a, SessionState>> {
         let sources = &self.scope.template.spec.sources;
-        let own = sources.get(&self.compiled.source).is_some_and(whole);
+        let mut whole = false;
         // A policy's subquery may read any source.
-        let policy = !self.compiled.filters.is_empty() && sources.values().any(whole);
-        if !own && !policy {
-            return Cow::Borrowed(state);
+        plan.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let source = sources.get(scan.table_name.table());
+                whole |= source.is_none_or(|source| matches!(source.format, SourceFormat::Json { array: true }));
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        if !whole {
+            return Ok(Cow::Borrowed(state));
         }
         let mut state = state.clone();
         state.config_mut().options_mut().optimizer.repartition_file_scans = false;
-        Cow::Owned(state)
+        Ok(Cow::Owned(state))
+    }
+
+    /// The scan of these columns, where no policy touches them: no rule would find anything in it to make better.
+    fn bare_plan(&self, columns: &SchemaRef) -> Result<Option<LogicalPlan>> {
+        let CompiledTable {
+            filters, masks, source, ..
+        } = self.compiled.as_ref();
+        if !filters.is_empty() || columns.fields().iter().any(|field| masks.contains_key(field.name())) {
+            return Ok(None);
+        }
+        let raw = self.scope.raw(source)?;
+        // Columns of folders come last there, wherever they are declared.
+        let held = raw.schema();
+        let indices: Result<Vec<usize>, _> = columns
+            .fields()
+            .iter()
+            .map(|field| held.index_of(field.name()))
+            .collect();
+        LogicalPlanBuilder::scan(source.as_str(), provider_as_source(raw), Some(indices?))?
+            .build()
+            .map(Some)
     }
 
     fn inner_plan(&self, columns: &SchemaRef, filters: &[Expr], limit: Option<usize>) -> Result<LogicalPlan> {

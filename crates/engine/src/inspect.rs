@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use ambit_protocol::{Drift, DriftKind, InspectReport, InspectRequest, Source, SourceFormat, SourceState};
+use ambit_protocol::{Drift, DriftKind, InspectReport, InspectRequest, Source, SourceFormat, SourceState, Store};
 use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::common::{Result, internal_datafusion_err};
 use datafusion::datasource::file_format::FileFormat;
@@ -86,8 +86,11 @@ struct Looking<'a> {
 impl Looking<'_> {
     async fn look(&self) -> Result<SourceState> {
         let Self { request, source, .. } = self;
-        let state = self.state()?;
-        let mount = mount_of(&request.boundary, &source.store, request.stores.get(&source.store));
+        let Some((name, store)) = request.stores.get_key_value(&source.store) else {
+            return Err(internal_datafusion_err!("the source names no store of the request"));
+        };
+        let mount = mount_of(&request.boundary, name, store);
+        let state = self.state(name, store, &mount)?;
         let url = url_of(&mount, &source.path)?;
         let (format, extension) = format_of(&source.format);
         let parted_files = !source.partitions.is_empty();
@@ -125,13 +128,8 @@ impl Looking<'_> {
     }
 
     /// A session of its own, with this source's store and nothing else.
-    fn state(&self) -> Result<SessionState> {
-        let stores = self
-            .request
-            .stores
-            .iter()
-            .filter(|(name, _)| **name == self.source.store);
-        let stores = mount(self.engine, &self.request.boundary, stores, &self.access)?;
+    fn state(&self, name: &String, store: &Store, mounted: &str) -> Result<SessionState> {
+        let stores = mount(self.engine, std::iter::once((name, store, mounted)), &self.access)?;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&self.engine.memory))
             .with_cache_manager(self.engine.caches.clone())

@@ -11,7 +11,6 @@ use crate::access::AccessLog;
 use crate::engine::Engine;
 use crate::error::Fault;
 use crate::memory::SessionPool;
-use crate::scope::mount_of;
 use crate::source::STORES_URL;
 use crate::spill::SessionSpill;
 use crate::store::{LocalStore, SessionStores};
@@ -39,7 +38,12 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
     let spill = SessionSpill::new(&engine.spill, open.limits.spill_bytes);
     let access = Arc::new(AccessLog::default());
     let spec = &template.spec;
-    let stores = mount(engine, &spec.boundary, spec.stores.iter(), &access)?;
+    let mounts = &template.mounts;
+    let stores = spec
+        .stores
+        .iter()
+        .filter_map(|(name, store)| Some((name, store, mounts.get(name)?.as_str())));
+    let stores = mount(engine, stores, &access)?;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::clone(&pool) as _)
         .with_disk_manager_builder(spill.disk_manager())
@@ -56,15 +60,14 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
     })
 }
 
-/// Stores as a boundary binds them, each with the record of who asks.
+/// Stores as a boundary binds them, each with its mount and with the record of who asks.
 pub(crate) fn mount<'a>(
     engine: &Engine,
-    boundary: &str,
-    stores: impl Iterator<Item = (&'a String, &'a Store)>,
+    stores: impl Iterator<Item = (&'a String, &'a Store, &'a str)>,
     access: &Arc<AccessLog>,
 ) -> Result<SessionStores, Fault> {
     let mut mounted = Vec::new();
-    for (name, store) in stores {
+    for (name, store, mount) in stores {
         let Store::Local { root, credential } = store;
         let root = engine.root(Path::new(root)).map_err(|error| {
             Fault::new(
@@ -73,10 +76,9 @@ pub(crate) fn mount<'a>(
             )
             .detail(error)
         })?;
-        let mount = mount_of(boundary, name, Some(store));
         mounted.push(LocalStore::new(
             root,
-            &mount,
+            mount,
             Arc::clone(access),
             name,
             credential.as_deref(),

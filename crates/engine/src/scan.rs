@@ -11,6 +11,13 @@ pub(crate) fn file_scan(plan: &dyn ExecutionPlan) -> Option<&FileScanConfig> {
     source.data_source().downcast_ref::<FileScanConfig>()
 }
 
+/// Whether the step will read a file that holds something.
+pub(crate) fn reads_bytes(plan: &dyn ExecutionPlan) -> bool {
+    let groups = file_scan(plan).into_iter().flat_map(|scan| &scan.file_groups);
+    let mut files = groups.flat_map(|group| group.iter());
+    files.any(|file| file.object_meta.size > 0)
+}
+
 /// The files that the step will read.
 pub(crate) fn files_of(plan: &dyn ExecutionPlan) -> Vec<Path> {
     let groups = file_scan(plan).into_iter().flat_map(|scan| &scan.file_groups);

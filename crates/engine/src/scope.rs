@@ -45,20 +45,21 @@ impl Scope {
             .sources
             .get(name)
             .ok_or_else(|| internal_datafusion_err!("no source `{name}`"))?;
-        let mount = mount_of(&spec.boundary, &source.store, spec.stores.get(&source.store));
-        raw_table(source, &mount, self.template.source_schema(name)?)
+        let mount = self
+            .template
+            .mounts
+            .get(&source.store)
+            .ok_or_else(|| internal_datafusion_err!("no store `{}`", source.store))?;
+        raw_table(source, mount, self.template.source_schema(name)?)
     }
 }
 
 /// Names a store as this boundary binds it. DataFusion's caches are keyed by path alone, so every path begins with it:
 /// what one boundary or credential has read answers no other.
-pub(crate) fn mount_of(boundary: &str, name: &str, store: Option<&Store>) -> String {
+pub(crate) fn mount_of(boundary: &str, name: &str, store: &Store) -> String {
     let mut digest = Sha256::new();
-    let (root, credential) = match store {
-        Some(Store::Local { root, credential }) => (root.as_str(), credential.as_deref().unwrap_or_default()),
-        None => ("", ""),
-    };
-    for part in [boundary, name, root, credential] {
+    let Store::Local { root, credential } = store;
+    for part in [boundary, name, root, credential.as_deref().unwrap_or_default()] {
         digest.update(part.len().to_be_bytes());
         digest.update(part.as_bytes());
     }

@@ -32,7 +32,7 @@ use crate::csv_header::check_header;
 use crate::declared::{AsDeclared, hold, unlike};
 use crate::partitions::{hold_place, parted};
 use crate::ranges::without_float_ranges;
-use crate::scan::files_of;
+use crate::scan::{files_of, reads_bytes};
 
 /// Under it lie all stores of a session.
 pub(crate) const STORES_URL: &str = "ambit://stores/";
@@ -191,10 +191,10 @@ enum Check {
 }
 
 impl CheckedFiles {
-    async fn check(&self, state: &dyn Session) -> Result<Arc<dyn ObjectStore>> {
+    async fn check(&self, state: &dyn Session) -> Result<()> {
         let folder = Path::from_url_path(self.url.path())?;
         let deep = !self.partitions.is_empty();
-        let (store, objects) = objects(state, &self.url, self.extension, deep).await?;
+        let (_, objects) = objects(state, &self.url, self.extension, deep).await?;
         for object in objects {
             if object.size == 0 && !matches!(self.check, Check::Place) {
                 return Err(unlike("a file is empty".into()));
@@ -203,7 +203,7 @@ impl CheckedFiles {
                 hold_place(&folder, &object.location, &self.partitions)?;
             }
         }
-        Ok(store)
+        Ok(())
     }
 }
 
@@ -237,12 +237,21 @@ impl TableProvider for CheckedFiles {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let store = self.check(state).await?;
+        let folder = self.url.path().ends_with('/');
+        if folder {
+            self.check(state).await?;
+        }
         let statistics = state.runtime_env().cache_manager.get_file_statistic_cache();
         let table = self.table.clone().with_cache(statistics);
-        let scan = table.scan(state, projection, filters, limit).await?;
+        let scan = table.scan(state, projection, filters, limit).await;
+        // A single file is looked at once: that it is in the scan says that it holds something.
+        if !folder && !scan.as_ref().is_ok_and(|scan| reads_bytes(scan.as_ref())) {
+            self.check(state).await?;
+        }
+        let scan = scan?;
         // What a partition leaves out is not opened.
         if let Check::Header(delimiter) = self.check {
+            let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
             for file in files_of(scan.as_ref()) {
                 check_header(store.as_ref(), &file, &self.files, delimiter).await?;
             }

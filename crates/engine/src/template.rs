@@ -20,6 +20,7 @@ use crate::functions::FunctionSet;
 use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit_expression};
 use crate::probing::rules;
+use crate::scope::mount_of;
 use crate::settings;
 use crate::types;
 
@@ -67,6 +68,8 @@ pub(crate) struct Template {
     pub function_names: BTreeSet<String>,
     /// Everything: policies are written and reviewed by the owner.
     policy_functions: OnceLock<FunctionSet>,
+    /// Names of the stores' mounts, by store.
+    pub mounts: BTreeMap<String, String>,
     builder: SessionStateBuilder,
     tables: HashMap<String, OnceLock<Result<Arc<CompiledTable>, Fault>>>,
 }
@@ -92,6 +95,11 @@ impl Template {
             tables: spec.tables.keys().map(|name| (name.clone(), OnceLock::new())).collect(),
             policy_functions: OnceLock::new(),
             options: Arc::new(options),
+            mounts: spec
+                .stores
+                .iter()
+                .map(|(name, store)| (name.clone(), mount_of(&spec.boundary, name, store)))
+                .collect(),
             digest: digest.to_string(),
             functions,
             builder,
@@ -222,5 +230,6 @@ pub(crate) fn digest_of(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves.filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }

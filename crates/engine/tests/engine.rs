@@ -17,4 +17,4 @@ mod settings;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, beneath, compact, declared, error, json_values, partitions, ranges, scan, types};
+use io::{access, beneath, compact, csv_header, declared, error, json_values, partitions, ranges, scan, source, types};

@@ -1,5 +1,7 @@
 //! A store is bounded to its root, and says what was asked of it.
 
+use ambit_protocol::SourceFormat;
+
 use crate::fixture::{EMPLOYEES, Fixture};
 
 async fn code_for(path: &str, prepare: impl Fn(&std::path::Path)) -> String {
@@ -64,4 +66,39 @@ async fn a_value_that_is_not_of_its_type_is_a_source_failure_without_the_value()
     let answer = fixture.ask("SELECT * FROM emp").await;
     assert_eq!(answer.code(), "SourceFailed");
     assert!(!answer.told().contains("SECRET"));
+}
+
+const LINES: &str = r#"{"id":1,"tenant":"a","name":"ann","salary":100,"ssn":"1"}
+{"id":2,"tenant":"b","name":"SECRET-bob","salary":0,"ssn":"2"}
+{"id":3,"tenant":"a","name":"cid","salary":300,"ssn":"3"}
+"#;
+
+/// A file that is one JSON array cannot be cut into ranges; that there is one makes no other file slow.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_whole_is_so_where_its_own_plan_reads_it() {
+    let mut fixture = Fixture::new();
+    std::fs::write(fixture.folder.path().join("emp.json"), LINES).unwrap();
+    std::fs::write(fixture.folder.path().join("allowed.json"), r#"[{"tenant":"a"}]"#).unwrap();
+    let template = &mut fixture.template;
+    let least = "datafusion.optimizer.repartition_file_min_size";
+    template.settings.insert(least.into(), "0".into());
+    let emp = template.sources.get_mut("emp").unwrap();
+    (emp.path, emp.format) = ("emp.json".into(), SourceFormat::Json { array: false });
+    let mut allowed = emp.clone();
+    (allowed.path, allowed.format) = ("allowed.json".into(), SourceFormat::Json { array: true });
+    allowed.columns.retain(|column| column.name == "tenant");
+    template.sources.insert("allowed".into(), allowed);
+    let rows = "{\"id\":1}\n{\"id\":3}\n";
+    for (filter, cut) in [
+        ("tenant = $claims.tenant", true),
+        ("tenant IN (SELECT tenant FROM allowed)", false),
+    ] {
+        let table = fixture.template.tables.get_mut("emp").unwrap();
+        table.filters.first_mut().unwrap().sql = filter.into();
+        let answer = fixture.ask("SELECT id FROM emp ORDER BY id").await;
+        assert_eq!(answer.text(), rows, "{filter}: {}", answer.told());
+        let planned = answer.planned.unwrap();
+        let plans = planned.tables.get("emp").unwrap().inner_plans.concat();
+        assert_eq!(plans.contains("file_groups={2 groups"), cut, "{plans}");
+    }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Planned, SessionEvent, TypedValue } from '@ambit/engine';
 import type { Json, SessionIntent, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
@@ -92,7 +92,7 @@ export function intentOf(
 ): SessionIntent {
   const { boundary, fingerprint } = product;
   const { kind, name, sql, parameters } = statement;
-  const digest = `sha256:${createHash('sha256').update(sql).digest('hex')}`;
+  const digest = `sha256:${hash('sha256', sql, 'hex')}`;
   const intent: SessionIntent = {
     type: 'session.intent',
     session: id,
@@ -140,10 +140,20 @@ function credentialsOf({ boundary }: Product, grant: Grant): Json {
 
 /** Evidence holds no floats: a fraction is kept as its text. */
 function exact(value: Json): Json {
+  return holdsFraction(value) ? written(value) : value;
+}
+
+/** Hardly any does. */
+function holdsFraction(value: Json): boolean {
+  if (typeof value === 'number') return !Number.isSafeInteger(value);
+  return value !== null && typeof value === 'object' && Object.values(value).some(holdsFraction);
+}
+
+function written(value: Json): Json {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? value : String(value);
-  if (Array.isArray(value)) return value.map(exact);
+  if (Array.isArray(value)) return value.map(written);
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, exact(inner)]));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, written(inner)]));
 }
 
 export type Told = Pick<SessionFailed, 'code' | 'message' | 'hint' | 'position'>;

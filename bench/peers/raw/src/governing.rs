@@ -8,6 +8,7 @@ use std::time::Instant;
 use ambit_engine::{Engine, EngineConfig, Frame};
 use ambit_protocol::{OpenSession, Outcome, OutputFormat, SessionLimits, Statement, TypedValue};
 use datafusion::prelude::SessionContext;
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +54,11 @@ pub(crate) struct Compared {
     view_plan: Vec<f64>,
     open_plan: Vec<f64>,
     narrow_plan: Vec<f64>,
+    /// Time of all processors, which a busy machine changes less than it does time by the clock.
+    raw_cpu: Vec<f64>,
+    view_cpu: Vec<f64>,
+    open_cpu: Vec<f64>,
+    narrow_cpu: Vec<f64>,
     rows: u64,
     narrow_rows: u64,
 }
@@ -62,6 +68,7 @@ type Outcomes<T> = Result<T, Failure>;
 struct Run {
     total: f64,
     plan: f64,
+    cpu: f64,
     rows: u64,
 }
 
@@ -101,6 +108,10 @@ impl Compared {
             view_plan: vec![],
             open_plan: vec![],
             narrow_plan: vec![],
+            raw_cpu: vec![],
+            view_cpu: vec![],
+            open_cpu: vec![],
+            narrow_cpu: vec![],
             rows: 0,
             narrow_rows: 0,
         }
@@ -120,18 +131,29 @@ impl Compared {
         self.view_plan.push(view.plan);
         self.open_plan.push(open.plan);
         self.narrow_plan.push(narrow.plan);
+        self.raw_cpu.push(raw.cpu);
+        self.view_cpu.push(view.cpu);
+        self.open_cpu.push(open.cpu);
+        self.narrow_cpu.push(narrow.cpu);
         Ok(())
     }
 }
 
+/// Microseconds that this process has had of all processors.
+fn cpu() -> f64 {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec as f64 * 1e6 + used.tv_nsec as f64 / 1e3
+}
+
 async fn plain(context: &SessionContext, sql: &str) -> Outcomes<Run> {
-    let started = Instant::now();
+    let (started, used) = (Instant::now(), cpu());
     let plan = context.sql(sql).await?.create_physical_plan().await?;
     let planned = micros(started);
     let batches = datafusion::physical_plan::collect(plan, context.task_ctx()).await?;
     Ok(Run {
         total: micros(started),
         plan: planned,
+        cpu: cpu() - used,
         rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
     })
 }
@@ -165,7 +187,7 @@ impl Comparison {
     /// A session of its own, from opening it until nothing is left, its rows written as an Arrow stream.
     async fn governed(&self, engine: &Arc<Engine>, of: &Digested, sql: &str) -> Outcomes<Run> {
         let open = self.session(of, sql);
-        let started = Instant::now();
+        let (started, used) = (Instant::now(), cpu());
         let session = engine.open(open)?;
         let (sender, mut frames) = mpsc::channel(4);
         tokio::spawn(session.run(sender, CancellationToken::new()));
@@ -175,13 +197,14 @@ impl Comparison {
                 ended = Some(outcome);
             }
         }
-        let total = micros(started);
+        let (total, cpu) = (micros(started), cpu() - used);
         let outcome = ended.ok_or("a session without an outcome")?;
         if let Some(error) = outcome.error {
             return Err(format!("{error:?}").into());
         }
         Ok(Run {
             total,
+            cpu,
             plan: outcome.timings.plan_micros as f64,
             rows: outcome.rows,
         })

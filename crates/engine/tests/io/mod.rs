@@ -22,6 +22,9 @@ pub(crate) mod beneath;
 #[path = "../../src/compact.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod compact;
+#[path = "../../src/csv_header.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod csv_header;
 #[path = "../../src/declared.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod declared;
@@ -45,7 +48,7 @@ pub(crate) mod ranges;
 pub(crate) mod scan;
 #[path = "../../src/source.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
-mod source;
+pub(crate) mod source;
 #[path = "../../src/spill.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod spill;
