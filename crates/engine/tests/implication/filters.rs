@@ -10,7 +10,7 @@ use super::truth::{Claims, Truth, is_true, scalar};
 use super::{engine, word};
 
 const SEED: u64 = 6;
-const FILTERS: usize = 71;
+const FILTERS: usize = 41;
 const ROWS: usize = 6_000;
 /// Every so many, a counterexample is tried again.
 const TRIED: usize = 7;
