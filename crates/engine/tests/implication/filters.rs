@@ -146,7 +146,7 @@ async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
         wrong.into_iter().take(5).collect::<Vec<_>>().join("\n\n")
     );
     assert!(
-        yes * 10 > (yes + of(true, "cannot tell")) * 8,
+        yes * 10 > (yes + of(true, "cannot tell")) * 7,
         "too few are decided: {counts:?}"
     );
 }
