@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Environment, sizeBytes } from '@ambit/contract';
+import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import type { Exports } from '@ambit/export';
@@ -16,6 +16,7 @@ import {
   type Product,
   servedSettings,
   tablesFolder,
+  unusedStores,
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
@@ -36,7 +37,7 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
   const stopped = new Promise<void>((stop) => {
     terminal.onInterrupt(stop);
   });
-  const environment = await environmentOf(options.environment);
+  const environment = await environmentOf(options.environment, paths);
   // Where somebody serves what Ambit comes with, it is there already.
   const files = (await contractsOf(terminal, paths)).filter((file) => resolve(file) !== evidenceContract);
   const log = evidenceFolder(terminal, environment);
@@ -44,6 +45,7 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
     const declared = await loadProducts(files, environment, checker);
     return [declared, await loadEvidenceProduct(environment, checker, log)] as const;
   });
+  tellNotes(terminal, environment, products);
   // A worker is shut in with what is there when it starts.
   mkdirSync(tablesFolder(log), { recursive: true, mode: 0o700 });
   const engine = await engineFor(terminal, environment.value, [...products, evidence]);
@@ -67,9 +69,17 @@ export async function loadContracts(
   paths: readonly string[],
   environment: string | undefined,
 ): Promise<readonly Product[]> {
-  const bound = await environmentOf(environment);
+  const bound = await environmentOf(environment, paths);
   const files = await contractsOf(terminal, paths);
-  return checked((engine) => loadProducts(files, bound, engine));
+  const products = await checked((engine) => loadProducts(files, bound, engine));
+  tellNotes(terminal, bound, products);
+  return products;
+}
+
+/** Says what an owner wrote and the environment overrules. */
+function tellNotes(terminal: Terminal, environment: BoundEnvironment, products: readonly Product[]): void {
+  const notes = [...products.flatMap((product) => product.notes), ...unusedStores(environment, products)];
+  for (const note of notes) say(terminal, `note: ${formatProblem(note)}`);
 }
 
 interface Serving {

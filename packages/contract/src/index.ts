@@ -20,9 +20,12 @@ export type {
 } from './boundary.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
-export { type Document, readDocument } from './document.ts';
+export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
+export { type Layer, type Layered, layered, type Place } from './layers.ts';
+export { notesOf } from './notes.ts';
 export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
-export { Contract, emitSchemas, Environment } from './schema.ts';
+export { Contract, Environment } from './schema.ts';
+export { emitSchemas } from './layer-schema.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';

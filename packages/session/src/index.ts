@@ -1,17 +1,15 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
-export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
+export { type BoundEnvironment, loadEnvironment, unusedStores } from './environment.ts';
+export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './errors.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
 export { grantOf, productUnknown } from './grant.ts';
 export {
   type Backing,
-  type BoundEnvironment,
   type Checker,
-  ContractsInvalid,
   EVIDENCE,
   evidenceContract,
   findContracts,
-  loadEnvironment,
   loadProducts,
   type Product,
   type Ready,
