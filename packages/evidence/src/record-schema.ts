@@ -26,6 +26,8 @@ const subject = {
 };
 const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
 
+const cause = about({ enum: ['files', 'signal'] }, 'Files that changed, or an operator');
+
 const envelope: Members<RecordEnvelope> = {
   v: { const: 1 },
   seq: about(count, 'Position in the log, from 0, without gaps'),
@@ -51,6 +53,19 @@ const bodies: Bodies = {
     environment: text,
     fingerprint: digest,
     boundary: about({ type: 'object' }, 'Contract and environment, resolved. Never a secret'),
+  },
+  'reload.applied': {
+    environment: text,
+    cause,
+    products: about(
+      { type: 'array', items: object({ product: text, version: text, fingerprint: digest }) },
+      'All that is served',
+    ),
+  },
+  'reload.refused': {
+    environment: text,
+    cause,
+    problems: about(texts, 'As the operator was told'),
   },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {

@@ -29,21 +29,27 @@ export interface BoundEnvironment {
 
 /** Without a file: development on this machine, stores where the contracts say. */
 export async function loadEnvironment(file: string | null): Promise<BoundEnvironment> {
-  const { layers, problems: broken } = await readLayers(file);
+  const { layers, problems: broken, missing = [] } = await readLayers(file);
   const [own] = layers;
   const { value, problems, problem, origin } = layered(layers);
   const files = file === null ? [] : layers.map(({ parsed }) => parsed.file);
   // A base that is not there leaves out what it would have said: that is not told twice.
-  if (broken.length > 0) throw new ContractsInvalid(broken, files);
+  if (broken.length > 0) throw new ContractsInvalid(broken, [...files, ...missing]);
   if (value === null || problems.length > 0) throw new ContractsInvalid(problems, files);
   return { value, folder: own.folder, files, problem, origin };
 }
 
 const BUILT_IN = 'apiVersion: ambit/v1\nkind: Environment\nname: development\n';
 
-async function readLayers(
-  file: string | null,
-): Promise<{ readonly layers: readonly [Layer, ...Layer[]]; readonly problems: readonly Problem[] }> {
+interface Read {
+  readonly layers: readonly [Layer, ...Layer[]];
+  /** Why there are no more of them. */
+  readonly problems: readonly Problem[];
+  /** A base that cannot be read. */
+  readonly missing?: readonly string[];
+}
+
+async function readLayers(file: string | null): Promise<Read> {
   if (file === null) {
     return { layers: [{ parsed: parseYaml(BUILT_IN, 'built-in environment'), folder: process.cwd() }], problems: [] };
   }
@@ -58,7 +64,7 @@ async function readLayers(
       layers.push(await readLayer(base));
     } catch {
       const hint = 'it is relative to the file that names it';
-      return { layers, problems: [parsed.problem(['extends'], `cannot read \`${base}\``, hint)] };
+      return { layers, missing: [base], problems: [parsed.problem(['extends'], `cannot read \`${base}\``, hint)] };
     }
   }
 }

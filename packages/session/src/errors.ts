@@ -58,7 +58,7 @@ export class SessionFailed extends Error {
 export class ContractsInvalid extends Error {
   override readonly name = 'ContractsInvalid';
   readonly problems: readonly Problem[];
-  /** Files of the environment, as far as they were found. */
+  /** Files that the environment would be made of, there or not. */
   readonly files: readonly string[];
   constructor(problems: readonly Problem[], files: readonly string[] = []) {
     super(`${problems.length} problems in the contracts`);

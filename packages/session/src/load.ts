@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -70,23 +70,6 @@ export function subjectOn({ backing }: Pick<Product, 'backing'>, subject: Subjec
 export interface Checker {
   catalog(): Promise<EngineFacts>;
   check(request: CheckRequest): Promise<CheckReport>;
-}
-
-/** Contract files among `paths`: a folder gives every YAML file beneath it whose kind is DataProduct. */
-export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const path of paths) {
-    if (!(await stat(path)).isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const entries = await readdir(path, { recursive: true });
-    for (const entry of entries.filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted()) {
-      const text = await readFile(join(path, entry), 'utf8');
-      if (/^kind:\s*DataProduct\s*$/m.test(text)) found.push(join(path, entry));
-    }
-  }
-  return found;
 }
 
 /** Loads contracts for an environment. All problems of all files at once, in one `ContractsInvalid`. */
