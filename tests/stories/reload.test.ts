@@ -193,7 +193,7 @@ test('a folder gains a contract, and loses it', async () => {
   before = await health();
   rmSync(join(folder, 'more'), { recursive: true });
   await reloaded(before);
-  expect(server.said()).toContain('reload: crew is not served any more\n');
+  expect(server.said()).toContain('reload: crew 1.0.0 is not served any more\n');
   // Without any contract a server would not have started: it is refused.
   renameSync(join(folder, 'flights.yaml'), join(folder, 'flights.yaml.old'));
   await refused();

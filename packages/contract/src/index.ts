@@ -14,12 +14,15 @@ export type {
   BoundaryTable,
   BoundaryView,
   ClaimValue,
+  ProductDeprecation,
   ProductIdentity,
   Reads,
   Scope,
 } from './boundary.ts';
+export { breaks, type VersionedContract } from './breaking.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
+export { sunsetOf } from './deprecation.ts';
 export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { type Layer, type Layered, layered, type Place } from './layers.ts';
@@ -29,3 +32,4 @@ export { Contract, Environment } from './schema.ts';
 export { emitSchemas } from './layer-schema.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';
+export { compareVersions, lineOf, meantBy, nameAndVersion } from './versions.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { nameAndVersion, type ProductIdentity } from '@ambit/contract';
 import type { OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
 import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
@@ -57,6 +58,7 @@ export interface Replay {
 /** A session that delivers. */
 export interface Answer {
   readonly session: string;
+  readonly product: ProductIdentity;
   readonly fingerprint: string;
   readonly purpose: string;
   /** Position of the intent in the evidence. */
@@ -123,7 +125,7 @@ export class Path {
   }
 
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
-    const key = `${boundary.product.name}\n${subject.tenant}`;
+    const key = `${boundary.product.name}@${boundary.product.version}\n${subject.tenant}`;
     return this.#admission
       .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs, signal)
       .finally(() => watch.mark('admit'));
@@ -153,6 +155,7 @@ export class Path {
       const first = await body.next();
       return {
         session: id,
+        product: product.boundary.product,
         fingerprint: product.fingerprint,
         purpose: grant.purpose,
         evidence: intent.seq,
@@ -309,8 +312,10 @@ export class Path {
   }
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
-    const { id, product, subject, purpose } = request;
-    const fingerprint = productOf(this.#served.now, product)?.fingerprint ?? null;
+    const { id, subject, purpose } = request;
+    // Evidence of a product is by its name, whichever version was asked for.
+    const product = nameAndVersion(request.product).name;
+    const fingerprint = productOf(this.#served.now, request.product)?.fingerprint ?? null;
     const { code, message, decisions } = refused;
     await this.#evidence.append({
       type: 'request.refused',
