@@ -151,7 +151,7 @@ test('a file that is wrong changes nothing of any product, and says so, once', a
   const [record, ...more] = records('reload.refused');
   expect(more).toEqual([]);
   expect(record).toMatchObject({ environment: 'test', cause: 'files' });
-  const [problem = ''] = record?.['problems'] as string[];
+  const [problem = ''] = (record?.['problems'] ?? []) as string[];
   expect(problem).toMatch(/flights\.yaml:\d+:\d+ {2}unknown table `flihgts`\n {2}hint: did you mean `flights`$/);
   // Relative: nobody learns from the evidence where the server keeps its files.
   expect(problem).not.toMatch(/^\//);

@@ -129,7 +129,7 @@ export class Reloader {
         log.ensureBoundary({ ...name, environment: boundary.environment, boundary: boundary as unknown as Json }),
       ),
     );
-    const served = names.map(({ boundary: _, ...name }) => name);
+    const served = names.map(({ product, version, fingerprint }) => ({ product, version, fingerprint }));
     await log.append({ type: 'reload.applied', environment: value.name, cause, products: served });
   }
 

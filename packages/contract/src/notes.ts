@@ -34,5 +34,5 @@ export function notesOf(
 
 function amount(limit: string | number): number {
   if (typeof limit === 'number') return limit;
-  return /B$/.test(limit) ? sizeBytes(limit) : durationMs(limit);
+  return limit.endsWith('B') ? sizeBytes(limit) : durationMs(limit);
 }

@@ -120,7 +120,7 @@ export async function loadProduct(
     policies: compilePolicies(boundary),
     roots: rootsOf(document.value, dirname(file), environment),
     notes: notesOf(document, document.value, environment),
-    problem: document.problem,
+    problem: (path, ...said) => document.problem(path, ...said),
     files: [file, ...Object.keys(cedar.policies).map((name) => join(dirname(file), name))],
   };
 }
