@@ -14,8 +14,7 @@ interface Options {
 /** Holds the data of contracts against what they declare. Throws where a table would be closed. */
 export async function tellDrift(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
   const products = await loadContracts(terminal, paths, options.environment);
-  const { value } = await environmentOf(options.environment);
-  const engine = await engineFor(terminal, value, products);
+  const engine = await engineFor(terminal, await environmentOf(options.environment, paths), products);
   try {
     const states = (await Promise.all(products.map((product) => inspect(engine, product)))).flat();
     await writeOut(

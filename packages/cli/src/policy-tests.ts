@@ -52,8 +52,7 @@ export async function runSuites(
 ): Promise<readonly Results[]> {
   const contracts = [...new Set(suites.map(({ contract }) => resolve(contract)))];
   const products = await loadContracts(terminal, contracts, environment);
-  const bound = await environmentOf(environment);
-  const engine = await engineFor(terminal, bound.value, products);
+  const engine = await engineFor(terminal, await environmentOf(environment, contracts), products);
   try {
     const all: Results[] = [];
     for (const product of products) {

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
+import { environmentCommand } from './commands/environment.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
@@ -42,6 +43,7 @@ function program(terminal: Terminal): Command {
     .addCommand(validateCommand(terminal))
     .addCommand(driftCommand(terminal))
     .addCommand(testCommand(terminal))
+    .addCommand(environmentCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))

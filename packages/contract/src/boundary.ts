@@ -45,6 +45,18 @@ export interface ProductIdentity {
   readonly tenant: string;
   readonly description: string;
   readonly owner: { readonly team: string; readonly reviewers: readonly string[] };
+  /** Absent where nobody has said that the version ends. */
+  readonly deprecation?: ProductDeprecation;
+}
+
+/** How a version of a product comes to its end. Days are in UTC, as 2027-06-30. */
+export interface ProductDeprecation {
+  readonly since: string;
+  /** From this day on it is refused; null: not yet. */
+  readonly sunset: string | null;
+  /** The version to use instead. */
+  readonly successor: string | null;
+  readonly notice: string | null;
 }
 
 export type Scope = 'request' | 'conversation' | 'purpose' | 'product' | 'tenant';

@@ -8,6 +8,7 @@ import {
   type EngineFacts,
   maskedColumns,
 } from './draft.ts';
+import { deprecationProblems } from './deprecation.ts';
 import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
 import type { Problem } from './problem.ts';
@@ -85,7 +86,7 @@ export function prepare(
     settings,
     limits: effectiveLimits(contract.limits, environment.value.limits),
     request: requestFor(contract, functions, settings),
-    problems: draft.problems,
+    problems: [...draft.problems, ...deprecationProblems(document, contract)],
   };
 }
 
@@ -208,6 +209,7 @@ export function boundaryOf(
       tenant: contract.tenant,
       description: contract.description ?? '',
       owner: { team: contract.owner.team, reviewers: contract.owner.reviewers ?? [] },
+      ...deprecationOf(contract),
     },
     environment: environment.name,
     purposes: entries(contract.purposes, (description) => ({ description })),
@@ -226,6 +228,12 @@ export function boundaryOf(
     policies,
     engine: { name: 'datafusion', version: prepared.engineVersion },
   };
+}
+
+function deprecationOf({ deprecation }: Contract): Pick<Boundary['product'], 'deprecation'> {
+  if (deprecation === undefined) return {};
+  const { since, sunset = null, successor = null, notice = null } = deprecation;
+  return { deprecation: { since, sunset, successor, notice } };
 }
 
 function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary, 'stores' | 'catalogs' | 'tables'> {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { opt, strict, text } from './schema-parts.ts';
+import { opt, path, strict, text } from './schema-parts.ts';
 
 /** The database that several servers share one log in. It never holds a secret: those are in files. */
 export const EvidenceDatabase = Type.Object(
@@ -15,16 +15,16 @@ export const EvidenceDatabase = Type.Object(
       }),
     ),
     passwordFile: opt(
-      text(
+      path(
         "File that holds the role's password and nothing else, relative to this file. Default: what PostgreSQL's own clients find, in PGPASSWORD or a password file",
       ),
     ),
     tls: opt(
       Type.Object(
         {
-          ca: opt(text('PEM file of the authorities that may vouch for the database. Default: those of the system')),
-          certificate: opt(text('PEM file that the server shows of itself')),
-          key: opt(text('PEM file of its key')),
+          ca: opt(path('PEM file of the authorities that may vouch for the database. Default: those of the system')),
+          certificate: opt(path('PEM file that the server shows of itself')),
+          key: opt(path('PEM file of its key')),
         },
         { ...strict, description: 'Always on for another host than loopback, and then the name is checked too' },
       ),

@@ -14,20 +14,27 @@ export type {
   BoundaryTable,
   BoundaryView,
   ClaimValue,
+  ProductDeprecation,
   ProductIdentity,
   Reads,
   Scope,
 } from './boundary.ts';
+export { breaks, type VersionedContract } from './breaking.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
-export { type Document, readDocument } from './document.ts';
+export { sunsetOf } from './deprecation.ts';
+export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
-export { PolicyTests } from './policy-tests-schema.ts';
-export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
+export { type Layer, type Layered, layered, type Place } from './layers.ts';
+export { notesOf } from './notes.ts';
 export { columnsOf } from './odcs/columns.ts';
 export { OdcsContract } from './odcs/document.ts';
 export { toOdcs } from './odcs/export.ts';
 export { fromOdcs } from './odcs/import.ts';
-export { type Columns, Contract, type DeclaredContract, emitSchemas, Environment } from './schema.ts';
+export { PolicyTests } from './policy-tests-schema.ts';
+export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
+export { type Columns, Contract, type DeclaredContract, Environment } from './schema.ts';
+export { emitSchemas } from './layer-schema.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';
+export { compareVersions, lineOf, meantBy, nameAndVersion } from './versions.ts';

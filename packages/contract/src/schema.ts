@@ -1,11 +1,12 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { Drift } from './drift-schema.ts';
 import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
-import { PolicyTests } from './policy-tests-schema.ts';
-import { Witnesses } from './witnesses-schema.ts';
 import { EvidenceDatabase } from './evidence-database-schema.ts';
-import { oneOf, opt, strict, text } from './schema-parts.ts';
-import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
+import { Witnesses } from './witnesses-schema.ts';
+import { Duration, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
+import { SIZE_PATTERN } from './units.ts';
+import { Deprecation, Version } from './version-schema.ts';
 
 // Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
 
@@ -22,8 +23,6 @@ const ScalarType = Type.String({
   description:
     'boolean, tinyint, smallint, int, bigint, real, double, decimal(P, S), string, binary, date, time, timestamp, timestamptz',
 });
-const Duration = (description: string) =>
-  Type.String({ pattern: DURATION_PATTERN, description: `${description}: 500ms, 30s, 5m` });
 const Size = (description: string) =>
   Type.String({ pattern: SIZE_PATTERN, description: `${description}: 64KiB, 512MiB, 2GiB` });
 const Count = (description: string, minimum = 1) => Type.Integer({ minimum, maximum: 1_000_000_000_000, description });
@@ -90,10 +89,8 @@ export const Contract = Type.Object(
     apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
     kind: Type.Literal('DataProduct', { description: 'What the file declares' }),
     name: Type.String({ pattern: SQL_NAME, description: 'Name of the product, in URLs and SQL' }),
-    version: Type.String({
-      pattern: '^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)$',
-      description: 'Semantic version',
-    }),
+    version: Version('Semantic version'),
+    deprecation: opt(Deprecation),
     tenant: Type.String({ pattern: NAME, description: 'The tenant that owns the product' }),
     description: opt(text('What the product is')),
     owner: Type.Object(
@@ -286,6 +283,7 @@ export const Environment = Type.Object(
     apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
     kind: Type.Literal('Environment', { description: 'What the file declares' }),
     name: oneOf(['development', 'test', 'staging', 'production'] as const, { description: 'Which environment it is' }),
+    extends: opt(text('File of the environment or base that this one adds to, relative to this file')),
     listen: opt(
       Type.Object(
         {
@@ -297,12 +295,12 @@ export const Environment = Type.Object(
     ),
     tls: opt(
       Type.Object(
-        { certificate: text('PEM file'), key: text('PEM file') },
+        { certificate: path('PEM file'), key: path('PEM file') },
         { ...strict, description: 'Serves HTTPS, paths relative to this file' },
       ),
     ),
     stores: opt(
-      map(SQL_NAME, Type.Object({ root: text('Folder, relative to this file') }, strict), 'Roots of stores by name'),
+      map(SQL_NAME, Type.Object({ root: path('Folder, relative to this file') }, strict), 'Roots of stores by name'),
     ),
     engine: opt(
       Type.Object(
@@ -326,25 +324,20 @@ export const Environment = Type.Object(
         { ...strict, description: 'Worker processes' },
       ),
     ),
-    evidence: opt(text('Folder of the evidence log, relative to this file')),
+    evidence: opt(path('Folder of the evidence log, relative to this file')),
     evidenceKey: opt(
-      text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
+      path('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
     evidenceSeals: opt(
-      text(
+      path(
         'Folder of the keys that seal literals, outside of the log; made if it is missing. Servers of one log share it',
       ),
     ),
     evidenceSealPeriod: opt(SealPeriod),
     witnesses: opt(Witnesses),
     evidenceDatabase: opt(EvidenceDatabase),
-    keys: opt(text('File of hashed API keys, relative to this file')),
-    drift: opt(
-      Type.Object(
-        { every: Duration('How often the data is held against the contracts') },
-        { ...strict, description: 'A table whose data is not as declared is closed. Default: every 5m, and at start' },
-      ),
-    ),
+    keys: opt(path('File of hashed API keys, relative to this file')),
+    drift: opt(Drift),
     exports: opt(Exports),
     identity: opt(
       Type.Object(
@@ -359,6 +352,7 @@ export const Environment = Type.Object(
                   // A file, or https: keys that came in clear could be anybody's.
                   pattern: '^(https://|(?![A-Za-z][A-Za-z0-9+.-]*:)).+',
                   maxLength: 4_000,
+                  [PATH]: true,
                 }),
                 algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), {
                   minItems: 1,
@@ -400,17 +394,3 @@ export type Contract = Omit<DeclaredContract, 'tables'> & {
 };
 export type Environment = Static<typeof Environment>;
 export type Limits = Static<typeof Limits>;
-
-/** JSON Schemas by file name, as `schemas/` keeps them. */
-export function emitSchemas(): Readonly<Record<string, unknown>> {
-  const emitted = (id: string, schema: TSchema) => ({
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    $id: `urn:ambit:schema:${id}`,
-    ...schema,
-  });
-  return {
-    'contract.schema.json': emitted('contract', Contract),
-    'environment.schema.json': emitted('environment', Environment),
-    'policy-tests.schema.json': emitted('policy-tests', PolicyTests),
-  };
-}

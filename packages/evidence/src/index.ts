@@ -21,6 +21,8 @@ export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } 
 export { recordSchema } from './record-schema.ts';
 export type {
   BoundaryLoaded,
+  ReloadApplied,
+  ReloadRefused,
   EvidenceGap,
   EvidencePruned,
   EvidenceRecord,

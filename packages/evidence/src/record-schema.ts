@@ -30,6 +30,8 @@ const sealed = about(
 );
 const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
 
+const cause = about({ enum: ['files', 'signal'] }, 'Files that changed, or an operator');
+
 const envelope: Members<RecordEnvelope> = {
   v: { const: 1 },
   seq: about(count, 'Position in the log, from 0, without gaps'),
@@ -76,6 +78,19 @@ const bodies: Bodies = {
     files: about(count, 'Files that were looked at'),
     filesTotal: about(count, 'Files that there are'),
     accesses: about({ type: 'array' }, 'What was read to tell'),
+  },
+  'reload.applied': {
+    environment: text,
+    cause,
+    products: about(
+      { type: 'array', items: object({ product: text, version: text, fingerprint: digest }) },
+      'All that is served',
+    ),
+  },
+  'reload.refused': {
+    environment: text,
+    cause,
+    problems: about(texts, 'As the operator was told'),
   },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Engine } from '@ambit/engine';
 import { type EvidenceLog, openLog, type SessionEvidence } from '@ambit/evidence';
 import { type Decision, mayReadEvidence, type Subject } from '@ambit/policy';
-import { type Answer, Path, type Product, Refused, SessionFailed } from '@ambit/session';
+import { type Answer, Path, type Product, Refused, Served, SessionFailed } from '@ambit/session';
 import { complaints, type Seen } from './expectation.ts';
 import type { PolicyTest } from './suite.ts';
 
@@ -34,7 +34,7 @@ export async function runTests(
   try {
     const log = await openLog({ folder: join(folder, 'evidence'), ambit: 'policy-test' });
     try {
-      const path = new Path([product], engine, log);
+      const path = new Path(new Served({ products: [product], engine }), log);
       const all: Ran[] = [];
       for (const test of tests) {
         const ran = await runTest(path, product, log, test);

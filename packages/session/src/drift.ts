@@ -27,7 +27,7 @@ export const noDrifts: Drifts = { closed: () => new Set() };
  * else differs closes the table: whoever asks for it is told so at once, and a record says what was found.
  */
 export class DriftWatch implements Drifts {
-  readonly #engine: Pick<Engine, 'inspect'>;
+  readonly #engine: () => Pick<Engine, 'inspect'>;
   readonly #evidence: EvidenceLog;
   readonly #tell: (message: string) => void;
   /** By product as it lies on this machine, then by table. */
@@ -35,7 +35,7 @@ export class DriftWatch implements Drifts {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(engine: Pick<Engine, 'inspect'>, evidence: EvidenceLog, tell: (message: string) => void) {
+  constructor(engine: () => Pick<Engine, 'inspect'>, evidence: EvidenceLog, tell: (message: string) => void) {
     this.#engine = engine;
     this.#evidence = evidence;
     this.#tell = tell;
@@ -46,10 +46,9 @@ export class DriftWatch implements Drifts {
     return new Set(states.filter(({ closed }) => closed).map(({ table }) => table));
   }
 
-  /** Looks at these products once, then again after each `everyMs`. Resolves after the first time. */
-  async start(products: () => readonly Product[], everyMs: number): Promise<void> {
-    await this.check(products());
-    this.#timer = setInterval(() => void this.check(products()), everyMs);
+  /** Looks at what is served now and again. */
+  every(ms: number, products: () => readonly Product[]): void {
+    this.#timer = setInterval(() => void this.check(products()), ms);
     this.#timer.unref();
   }
 
@@ -58,7 +57,7 @@ export class DriftWatch implements Drifts {
     this.#running = this.#running.then(async () => {
       for (const product of products.filter(({ backing }) => backing === undefined)) {
         try {
-          for (const state of await inspect(this.#engine, product)) await this.#found(state);
+          for (const state of await inspect(this.#engine(), product)) await this.#found(state);
         } catch (error) {
           this.#tell(`the data of ${product.boundary.product.name} cannot be looked at: ${(error as Error).message}`);
         }

@@ -1,3 +1,4 @@
+import { sunsetOf } from '@ambit/contract';
 import { authorize, type Grant, type Subject } from '@ambit/policy';
 import { Refused } from './errors.ts';
 import { type Product, subjectOn } from './load.ts';
@@ -9,9 +10,28 @@ export function grantOf(
   purpose: string | null,
 ): Grant & { readonly digest: string } {
   const answer = authorize(product.policies, subjectOn(product, subject), purpose);
-  if (answer.allowed) return answer.grant;
+  if (answer.allowed) {
+    refuseEnded(product);
+    return answer.grant;
+  }
   const { code, message, hint, decisions } = answer.refusal;
   throw new Refused(code, message, hint, decisions);
+}
+
+/** Whether a version has ended. */
+export function isEnded({ boundary }: Pick<Product, 'boundary'>): boolean {
+  const sunset = sunsetOf(boundary.product.deprecation);
+  return sunset !== null && Date.now() >= sunset;
+}
+
+/** Told to those alone who may open it: to others it was never there. */
+function refuseEnded(product: Product): void {
+  if (!isEnded(product)) return;
+  const { name, version, deprecation } = product.boundary.product;
+  const successor = deprecation?.successor ?? null;
+  const hint = successor === null ? `ask for \`${name}\` without a version` : `ask for \`${name}@${successor}\``;
+  const message = `version ${version} of \`${name}\` ended on ${deprecation?.sunset}`;
+  throw new Refused('version_ended', message, hint, []);
 }
 
 /** There is no such product: in the words for one that a subject may not open. */

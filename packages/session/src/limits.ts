@@ -24,4 +24,6 @@ export const limits = {
   sealedCharactersMax: 2 * 1024 * 1024,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
   replayRunsMax: 5,
+  /** Files that an environment extends, one the other. */
+  environmentBasesMax: 8,
 } as const;

@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Boundary,
   boundaryOf,
+  breaks,
   type CheckReport,
   type CheckRequest,
   type ClaimValue,
@@ -11,16 +12,19 @@ import {
   type DeclaredContract,
   type Document,
   type EngineFacts,
-  Environment,
   fingerprint,
+  formatProblem,
   inOrder,
+  notesOf,
   prepare,
   type Problem,
   readDocument,
   reportProblems,
 } from '@ambit/contract';
-import { withColumns } from './odcs.ts';
+import { odcsFiles, withColumns } from './odcs.ts';
 import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
+import type { BoundEnvironment } from './environment.ts';
+import { ContractsInvalid } from './errors.ts';
 
 /** A product that can be served. */
 export interface Product {
@@ -30,6 +34,12 @@ export interface Product {
   readonly policies: CompiledPolicies;
   /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
   readonly roots: Readonly<Record<string, string>>;
+  /** What the environment overrules of the contract. */
+  readonly notes: readonly Problem[];
+  /** A problem of its contract, in its place. */
+  readonly problem: Document<unknown>['problem'];
+  /** Files that it is made of: the contract and its policies. */
+  readonly files: readonly string[];
   /** Where the server itself makes what the product shows. */
   readonly backing?: Backing;
 }
@@ -61,58 +71,10 @@ export function subjectOn({ backing }: Pick<Product, 'backing'>, subject: Subjec
   return backing === undefined ? subject : backing.subject(subject);
 }
 
-/** Contracts or their environment are wrong: nothing of them is served. */
-export class ContractsInvalid extends Error {
-  override readonly name = 'ContractsInvalid';
-  readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
-    super(`${problems.length} problems in the contracts`);
-    this.problems = problems;
-  }
-}
-
 /** The part of the engine that loading needs. */
 export interface Checker {
   catalog(): Promise<EngineFacts>;
   check(request: CheckRequest): Promise<CheckReport>;
-}
-
-/** An environment and the folder that its relative paths are relative to. */
-export interface BoundEnvironment {
-  readonly value: Environment;
-  readonly folder: string;
-  readonly problem: Document<Environment>['problem'];
-}
-
-/** Without a file: development on this machine, stores where the contracts say. */
-export async function loadEnvironment(file: string | null): Promise<BoundEnvironment> {
-  const text = file === null ? BUILT_IN : await readFile(file, 'utf8');
-  const document = readDocument<Environment>(text, file ?? 'built-in environment', Environment);
-  if (document.value === null || document.problems.length > 0) throw new ContractsInvalid(document.problems);
-  return {
-    value: document.value,
-    folder: file === null ? process.cwd() : resolve(dirname(file)),
-    problem: (path, message, hint, at) => document.problem(path, message, hint, at),
-  };
-}
-
-const BUILT_IN = 'apiVersion: ambit/v1\nkind: Environment\nname: development\n';
-
-/** Contract files among `paths`: a folder gives every YAML file beneath it whose kind is DataProduct. */
-export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const path of paths) {
-    if (!(await stat(path)).isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const entries = await readdir(path, { recursive: true });
-    for (const entry of entries.filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted()) {
-      const text = await readFile(join(path, entry), 'utf8');
-      if (/^kind:\s*DataProduct\s*$/m.test(text)) found.push(join(path, entry));
-    }
-  }
-  return found;
 }
 
 /** Loads contracts for an environment. All problems of all files at once, in one `ContractsInvalid`. */
@@ -123,11 +85,16 @@ export async function loadProducts(
 ): Promise<readonly Product[]> {
   const facts = await engine.catalog();
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
-  const problems = loaded.flatMap((one) => ('problems' in one ? one.problems : []));
+  const problems = distinct(loaded.flatMap((one) => ('problems' in one ? one.problems : [])));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
-  problems.push(...sameNames(products), ...takenNames(products));
+  problems.push(...versionProblems(products), ...takenNames(products));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
+}
+
+/** What is wrong with an environment is found with each contract, and said once. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((one) => [formatProblem(one), one])).values()];
 }
 
 /** Loads one contract, or says all that is wrong with it. */
@@ -158,6 +125,13 @@ export async function loadProduct(
     fingerprint: fingerprint(boundary),
     policies: compilePolicies(boundary),
     roots: rootsOf(contract, dirname(file), environment),
+    notes: notesOf(document, contract, environment),
+    problem: (path, ...said) => document.problem(path, ...said),
+    files: [
+      file,
+      ...odcsFiles(declared.value, file),
+      ...Object.keys(cedar.policies).map((name) => join(dirname(file), name)),
+    ],
   };
 }
 
@@ -189,23 +163,27 @@ function rootsOf(contract: Contract, folder: string, environment: BoundEnvironme
   );
 }
 
-function sameNames(products: readonly Product[]): readonly Problem[] {
-  const seen = new Map<string, string>();
-  return products.flatMap(({ file, boundary }) => {
-    const { name } = boundary.product;
-    const other = seen.get(name);
-    seen.set(name, file);
-    if (other === undefined) return [];
-    return [
-      {
-        file,
-        line: 1,
-        column: 1,
-        message: `\`${other}\` has a product \`${name}\` too`,
-        hint: 'a server serves each name once',
-      },
-    ];
+/** A server serves each version of a name once, all of one tenant, and none that breaks what one before it promises. */
+function versionProblems(products: readonly Product[]): readonly Problem[] {
+  const names = new Set(products.map(({ boundary }) => boundary.product.name));
+  return [...names].flatMap((name) => {
+    const all = products.filter(({ boundary }) => boundary.product.name === name);
+    const wrong = all.flatMap((one, at) => twice(one, all.slice(0, at)));
+    return wrong.length > 0 ? wrong : breaks(all);
   });
+}
+
+function twice({ boundary, problem }: Product, before: readonly Product[]): readonly Problem[] {
+  const { name, version, tenant } = boundary.product;
+  const same = before.find((one) => one.boundary.product.version === version);
+  if (same !== undefined) {
+    const hint = 'a server serves each version of a name once';
+    return [problem(['version'], `\`${same.file}\` has version ${version} of \`${name}\` too`, hint)];
+  }
+  const other = before.find((one) => one.boundary.product.tenant !== tenant);
+  if (other === undefined) return [];
+  const hint = `\`${other.file}\` is of \`${other.boundary.product.tenant}\`; give this product another name`;
+  return [problem(['tenant'], `versions of \`${name}\` belong to two tenants`, hint)];
 }
 
 function takenNames(products: readonly Product[]): readonly Problem[] {

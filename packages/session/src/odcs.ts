@@ -36,6 +36,12 @@ export async function withColumns(
   return { contract: { ...declared, tables: Object.fromEntries(tables) } };
 }
 
+/** ODCS files that a contract names, as paths. */
+export function odcsFiles(declared: DeclaredContract, file: string): readonly string[] {
+  const named = Object.values(declared.tables).flatMap(({ odcs }) => (odcs === undefined ? [] : [odcs]));
+  return [...new Set(named.map((one) => join(dirname(file), one.split('#')[0] ?? '')))];
+}
+
 async function fromFile(
   document: Document<DeclaredContract>,
   table: string,

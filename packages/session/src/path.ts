@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Engine, OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
+import { nameAndVersion, type ProductIdentity } from '@ambit/contract';
+import type { OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
 import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
@@ -27,6 +28,7 @@ import {
 } from './records.ts';
 import { Running } from './running.ts';
 import { sealingOf, sealRefusal } from './sealing/records.ts';
+import { type Offer, productOf, type Served } from './served.ts';
 
 /** What somebody asks. The subject comes from authentication alone. */
 export interface Request {
@@ -58,6 +60,7 @@ export interface Replay {
 /** A session that delivers. */
 export interface Answer {
   readonly session: string;
+  readonly product: ProductIdentity;
   readonly fingerprint: string;
   readonly purpose: string;
   /** Position of the intent in the evidence. */
@@ -71,16 +74,14 @@ export interface Answer {
 
 /** The one path. There is no second way to the engine. */
 export class Path {
-  readonly #products: ReadonlyMap<string, Product>;
-  readonly #engine: Engine;
+  readonly #served: Served;
   readonly #evidence: EvidenceLog;
   readonly #drifts: Drifts;
   readonly #admission = new Admission();
   readonly #sessions = new Map<string, Running>();
 
-  constructor(products: readonly Product[], engine: Engine, evidence: EvidenceLog, drifts: Drifts = noDrifts) {
-    this.#products = new Map(products.map((product) => [product.boundary.product.name, product]));
-    this.#engine = engine;
+  constructor(served: Served, evidence: EvidenceLog, drifts: Drifts = noDrifts) {
+    this.#served = served;
     this.#evidence = evidence;
     this.#drifts = drifts;
   }
@@ -89,23 +90,22 @@ export class Path {
   async run(request: Request): Promise<Answer> {
     const watch = new Watch();
     try {
-      const product = this.#resolve(request);
-      const grant = grantOf(product, request.subject, request.purpose);
-      const statement = statementOf(product, grant, request);
+      const before = this.#served.now;
+      let asked = asking(before, request);
       watch.mark('authorize');
-      const leave = await this.#admit(product, request, watch);
+      const place = await this.#admit(asked.product, request, watch);
+      const { offer, leave: unused } = this.#served.enter();
+      const leave = (): void => {
+        place();
+        unused();
+      };
       try {
-        const subject = subjectOn(product, request.subject);
+        // What was loaded while it waited holds for it too.
+        if (offer !== before) asked = asking(offer, request);
+        const subject = subjectOn(asked.product, request.subject);
         const clockMicros = request.replay?.clockMicros ?? Date.now() * 1_000;
-        return await this.#open({
-          product,
-          grant,
-          statement,
-          request: { ...request, subject },
-          clockMicros,
-          watch,
-          leave,
-        });
+        const { engine } = offer;
+        return await this.#open({ ...asked, engine, request: { ...request, subject }, clockMicros, watch, leave });
       } catch (error) {
         leave();
         throw error;
@@ -128,14 +128,8 @@ export class Path {
     for (const running of this.#sessions.values()) running.cancel(`by ${by}`);
   }
 
-  #resolve({ product }: Request): Product {
-    const found = this.#products.get(product);
-    if (found === undefined) throw productUnknown(product);
-    return found;
-  }
-
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
-    const key = `${boundary.product.name}\n${subject.tenant}`;
+    const key = `${boundary.product.name}@${boundary.product.version}\n${subject.tenant}`;
     return this.#admission
       .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs, signal)
       .finally(() => watch.mark('admit'));
@@ -175,6 +169,7 @@ export class Path {
       const first = await body.next();
       return {
         session: id,
+        product: product.boundary.product,
         fingerprint: product.fingerprint,
         purpose: grant.purpose,
         evidence: intent.seq,
@@ -190,10 +185,10 @@ export class Path {
 
   /** Gives the session to a worker. */
   async #start(session: Session): Promise<RunningSession> {
-    const { product, grant, statement, request, clockMicros, watch } = session;
+    const { product, engine, grant, statement, request, clockMicros, watch } = session;
     try {
       const known = await this.#ready(session);
-      const started = await this.#engine.open(describe(product, grant, this.#drifts.closed(product)), {
+      const started = await engine.open(describe(product, grant, this.#drifts.closed(product)), {
         session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,
@@ -331,8 +326,10 @@ export class Path {
   }
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
-    const { id, product, subject, purpose } = request;
-    const known = this.#products.get(product);
+    const { id, subject, purpose } = request;
+    const known = productOf(this.#served.now, request.product);
+    // Evidence of a product is by its name, whichever version was asked for.
+    const product = nameAndVersion(request.product).name;
     const { code, message, decisions } = refused;
     const record = {
       type: 'request.refused',
@@ -348,6 +345,14 @@ export class Path {
     } as const;
     await this.#evidence.append(await sealRefusal(record, known?.boundary, this.#evidence));
   }
+}
+
+/** What a request is on an offer. Throws `Refused`. */
+function asking(offer: Offer, request: Request): Pick<Opening, 'product' | 'grant' | 'statement'> {
+  const product = productOf(offer, request.product);
+  if (product === undefined) throw productUnknown(request.product);
+  const grant = grantOf(product, request.subject, request.purpose);
+  return { product, grant, statement: statementOf(product, grant, request) };
 }
 
 /** What a product shows of the server itself could not be made. */

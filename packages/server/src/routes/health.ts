@@ -6,7 +6,7 @@ import { refusalsOf } from '../schemas.ts';
 import type { Serving } from '../serving.ts';
 
 /** Routes for whoever supervises the server. They say nothing about anybody's sessions. */
-export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serving): void {
+export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
   const tags = ['health'];
   app.get(
     '/health',
@@ -14,13 +14,16 @@ export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serv
       config: { access: 'everyone' },
       schema: {
         operationId: 'health',
-        summary: 'The server is alive',
+        summary: 'The server is alive, and what it made of changed files',
         tags,
         security: [],
         response: { 200: answers.json('Alive', answers.Alive), ...refusalsOf('internal') },
       },
     },
-    () => ({ status: 'alive' }),
+    () => {
+      const { loadedAt, refused } = serving.served;
+      return { status: 'alive', loadedAt, reloadRefused: refused };
+    },
   );
   app.get(
     '/ready',
@@ -38,8 +41,9 @@ export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serv
       },
     },
     async () => {
-      const failure = evidence.failure();
-      if (!(await engine.ready())) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
+      const failure = serving.evidence.failure();
+      if (!(await serving.engine.ready()))
+        throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
       if (failure !== null) throw new EvidenceUnavailable(failure);
       return { status: 'ready' };
     },

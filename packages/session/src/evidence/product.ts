@@ -1,7 +1,10 @@
 import type { ClaimValue } from '@ambit/contract';
 import { authorize, mayReadEvidence, type Subject } from '@ambit/policy';
-import type { Backing, BoundEnvironment, Checker, Product } from '../load.ts';
-import { ContractsInvalid, evidenceContract, loadProduct } from '../load.ts';
+import type { BoundEnvironment } from '../environment.ts';
+import { ContractsInvalid } from '../errors.ts';
+import type { Backing, Checker, Product } from '../load.ts';
+import { evidenceContract, loadProduct } from '../load.ts';
+import { productOf } from '../served.ts';
 import { type Row, settingsOf } from './rows.ts';
 import { type EvidenceTables, tablesFolder } from './tables.ts';
 
@@ -20,9 +23,10 @@ export async function loadEvidenceProduct(
   return { ...loaded, roots: { tables: tablesFolder(log) } };
 }
 
-/** The settings of products, as they are served now. */
+/** The settings of products, as they are served by their names now. */
 export function servedSettings(products: readonly Product[]): readonly Row[] {
-  return products.flatMap(({ boundary, fingerprint }) => settingsOf(boundary, fingerprint));
+  const meant = products.filter((product) => productOf({ products }, product.boundary.product.name) === product);
+  return meant.flatMap(({ boundary, fingerprint }) => settingsOf(boundary, fingerprint));
 }
 
 /** The evidence of these products and of itself, on its tables. */
@@ -42,7 +46,13 @@ function claimsOf(
 ): Readonly<Record<string, ClaimValue>> {
   const plain = { ...subject, claims: {} };
   const names = (of: readonly Product[]): string => of.map(({ boundary }) => boundary.product.name).join(',');
-  const reads = products.filter(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
+  // Evidence is by name: who may not for each version of a product may not.
+  const all = (may: (product: Product) => boolean): readonly Product[] => {
+    const not = new Set(products.filter((one) => !may(one)).map(({ boundary }) => boundary.product.name));
+    const meant = products.filter((one) => productOf({ products }, one.boundary.product.name) === one);
+    return meant.filter(({ boundary }) => !not.has(boundary.product.name));
+  };
+  const reads = all(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
   const own = mayReadEvidence(evidence.policies, plain, null).allowed ? [evidence] : [];
   return {
     principal: subject.principal,
@@ -50,7 +60,7 @@ function claimsOf(
     evidence_auditor: subject.roles.includes(TENANTS_AUDITOR),
     reads: names([...reads, ...own]),
     // The evidence itself is open to everybody who gets here.
-    opens: names([...products.filter((product) => opens(product, subject)), evidence]),
+    opens: names([...all((product) => opens(product, subject)), evidence]),
   };
 }
 

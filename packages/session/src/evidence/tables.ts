@@ -24,6 +24,8 @@ export interface EvidenceTables {
    * them has ended: until then no file of them goes away.
    */
   ready(before: number): Promise<() => void>;
+  /** Other settings are served from now on. Resolves when new sessions see them. */
+  serve(settings: readonly Row[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,7 @@ export async function openEvidenceTables(options: {
   look();
   return {
     ready: (before) => builder.ready(before),
+    serve: (settings) => builder.serve(settings),
     close: async () => {
       clearInterval(timer);
       await builder.close();
@@ -88,6 +91,7 @@ class Builder {
   readonly #folder: string;
   readonly #root: string;
   readonly #projection: Projection;
+  #served: readonly Row[];
   #built: Built = { segments: new Set(), documents: new Set() };
   readonly #begun = new Map<number, Begun>();
   /** The folders as this left them; null when it left them halfway. */
@@ -105,6 +109,7 @@ class Builder {
   private constructor(options: BuilderOptions) {
     this.#options = options;
     this.#folder = options.folder;
+    this.#served = options.served;
     this.#root = tablesFolder(options.folder);
     this.#projection = options.projection;
   }
@@ -122,7 +127,7 @@ class Builder {
     await makeFolders(this.#root);
     this.#built = await findBuilt(this.#root, await readableSegments(this.#folder));
     this.#begun.clear();
-    await writeRows(this.#root, SERVED, 'now', this.#options.served);
+    await writeRows(this.#root, SERVED, 'now', this.#served);
   }
 
   /** What somebody else removed would be missing in answers: the tables are built again, when nobody reads them. */
@@ -160,6 +165,15 @@ class Builder {
         this.#readers -= 1;
         if (this.#readers === 0) this.#noReader();
       };
+    });
+  }
+
+  /** Puts other settings where those that are served stand. The file is another: nobody may be reading it. */
+  serve(settings: readonly Row[]): Promise<void> {
+    return this.#next(async () => {
+      if (!(await this.#unread())) return;
+      await this.#changing(() => writeRows(this.#root, SERVED, 'now', settings));
+      this.#served = settings;
     });
   }
 
