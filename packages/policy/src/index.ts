@@ -2,6 +2,7 @@
 export { authorize, mayReadEvidence } from './authorize.ts';
 export { compareGrants, type Difference, effectOf, type Granted } from './compare.ts';
 export { type CompiledPolicies, compilePolicies, PolicyInvalid, validatePolicies } from './compile.ts';
+export { withPolicies } from './difference/reader.ts';
 export type {
   Authorization,
   Decision,

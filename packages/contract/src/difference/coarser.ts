@@ -22,12 +22,13 @@ function isOneCall(sql: string): boolean {
   if (head === undefined || /["\\]|--|\/\*/.test(sql)) return false;
   let depth = 0;
   let quoted = false;
-  for (const [at, sign] of [...sql].entries()) {
+  for (let at = 0; at < sql.length; at += 1) {
+    const sign = sql[at];
     if (sign === "'") quoted = !quoted;
     if (quoted) continue;
     if (sign === '(') depth += 1;
     if (sign === ')') depth -= 1;
-    if (depth === 0 && at >= head.length) return at === [...sql].length - 1;
+    if (depth === 0 && at >= head.length) return at === sql.length - 1;
   }
   return false;
 }

@@ -35,7 +35,10 @@ function emptied(before: Boundary['masks'], after: Boundary['masks']): readonly 
   const alone = (masks: Boundary['masks'], others: Boundary['masks']) =>
     Object.keys(masks).filter((id) => !Object.hasOwn(others, id) && masks[id]?.columns.length === 0);
   const told = (id: string, was: string | null, is: string | null): Line => ({
-    ...{ path: pointer('masks', id), subject: `mask \`${id}\``, before: was, after: is },
+    path: pointer('masks', id),
+    subject: `mask \`${id}\``,
+    before: was,
+    after: is,
     ...changes('it covers no column'),
   });
   return [
@@ -88,7 +91,7 @@ function alwaysOne(comparing: Comparing, id: string, mask: BoundaryMask, on: str
 /** Why a mask may show something else than the value that it masks, or null. */
 function otherColumn({ before, after }: Comparing, on: string, sql: string): string | null {
   if (looksElsewhere(sql)) return 'it may look into other rows or tables, and show them';
-  const [table = '', masked = ''] = [on.slice(0, on.indexOf('.')), on.slice(on.indexOf('.') + 1)];
+  const [table, masked] = [on.slice(0, on.indexOf('.')), on.slice(on.indexOf('.') + 1)];
   for (const boundary of [before, after]) {
     const others = own(boundary.tables, table)?.columns.map(({ name }) => name) ?? [];
     const named = others.find((name) => name !== 'value' && names(sql, name));
