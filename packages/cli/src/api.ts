@@ -1,3 +1,4 @@
+import type { Boundary } from '@ambit/contract';
 import type { Receipt } from '@ambit/evidence';
 
 import { type Answer, type Connection, call, callJson } from './connection.ts';
@@ -128,6 +129,11 @@ export function showSession(connection: Connection, session: string): Promise<Se
 /** What proves that a session is in the log. */
 export function showReceipt(connection: Connection, session: string): Promise<Receipt> {
   return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}/receipt` });
+}
+
+/** The boundary that a server serves, for who may see it whole. */
+export function showBoundary(connection: Connection, product: string): Promise<Boundary> {
+  return callJson(connection, { path: `v1/products/${encodeURIComponent(product)}/boundary` });
 }
 
 /** Runs a session again on the server, which compares. */

@@ -8,4 +8,10 @@ export const limits = {
   progressEveryMs: 200,
   /** From a signal until the server gives up waiting for the sessions that are open. */
   drainMsMax: 10_000,
+  /** Of contracts, policies and environments of a commit. */
+  treeFilesMax: 20_000,
+  /** Of what git says at once. */
+  gitBytesMax: 256 * 1024 ** 2,
+  /** Of the history of a contract. */
+  historyCommitsMax: 5_000,
 } as const;

@@ -18,6 +18,7 @@ export type {
   Reads,
   Scope,
 } from './boundary.ts';
+export { readBoundary } from './boundary-file.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
 export { difference } from './difference/difference.ts';

@@ -1,5 +1,5 @@
 /** Subject, purpose and boundary to grant: Cedar decides. */
-export { authorize, mayReadEvidence } from './authorize.ts';
+export { authorize, mayReadEvidence, mayReview } from './authorize.ts';
 export { compareGrants, type Difference, effectOf, type Granted } from './compare.ts';
 export { type CompiledPolicies, compilePolicies, PolicyInvalid, validatePolicies } from './compile.ts';
 export { withPolicies } from './difference/reader.ts';
