@@ -1,4 +1,3 @@
-import type { Boundary } from '@ambit/contract';
 import type { Receipt } from '@ambit/evidence';
 
 import { type Answer, type Connection, call, callJson } from './connection.ts';
@@ -131,9 +130,10 @@ export function showReceipt(connection: Connection, session: string): Promise<Re
   return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}/receipt` });
 }
 
-/** The boundary that a server serves, for who may see it whole. */
-export function showBoundary(connection: Connection, product: string): Promise<Boundary> {
-  return callJson(connection, { path: `v1/products/${encodeURIComponent(product)}/boundary` });
+/** The JSON of the boundary that a server serves, for who may see it whole. */
+export async function showBoundary(connection: Connection, product: string): Promise<string> {
+  const { body } = await call(connection, { path: `v1/products/${encodeURIComponent(product)}/boundary` });
+  return body.text();
 }
 
 /** Runs a session again on the server, which compares. */

@@ -56,7 +56,7 @@ export async function boundaryOf(
     case 'nothing':
       return null;
     case 'running':
-      return withConnection(terminal, asked, (connection) => showBoundary(connection, asked.product));
+      return ofServer(terminal, asked);
     case 'file':
       return fromFile(side.path, asked.product);
     case 'environment':
@@ -72,15 +72,29 @@ export async function boundaryOf(
       });
     case 'version':
       return ofVersion(terminal, engine, asked, side.name, usual);
-    case 'ref': {
-      const repository = repositoryOf(terminal.cwd);
-      const commit = commitOf(repository, side.name);
-      if (commit === null) throw unknownSide(side.name);
-      return fromTree(treeOf(repository, commit, side.name), (tree) =>
-        load(terminal, engine, asked, { tree, contracts, version: null, environment: usual }),
-      );
-    }
+    case 'ref':
+      return ofRef(terminal, engine, asked, side.name, usual);
+    default:
+      throw new Error('no such side');
   }
+}
+
+/** A git ref: the files as they were in that commit. */
+async function ofRef(
+  terminal: Terminal,
+  engine: Engine,
+  asked: Asked,
+  ref: string,
+  environment: string | undefined,
+): Promise<Boundary> {
+  const contracts = resolve(terminal.cwd, asked.contracts);
+  if (statSync(contracts, { throwIfNoEntry: false }) === undefined) throw unknownSide(asked.contracts);
+  const repository = repositoryOf(terminal.cwd);
+  const commit = commitOf(repository, ref);
+  if (commit === null) throw unknownSide(ref);
+  return fromTree(treeOf(repository, commit, ref), (tree) =>
+    load(terminal, engine, asked, { tree, contracts, version: null, environment }),
+  );
 }
 
 function unknownSide(word: string): CliError {
@@ -97,6 +111,13 @@ async function fromTree<T>(tree: Tree, work: (tree: Tree) => Promise<T>): Promis
   } finally {
     tree.close();
   }
+}
+
+async function ofServer(terminal: Terminal, asked: Asked): Promise<Boundary> {
+  const text = await withConnection(terminal, asked, (connection) => showBoundary(connection, asked.product));
+  const boundary = readBoundary(text);
+  if (!('problem' in boundary)) return boundary;
+  throw new CliError(exitCodes.failed, `the server answered with no boundary: ${boundary.problem}`);
 }
 
 function fromFile(path: string, product: string): Boundary {

@@ -40,7 +40,7 @@ function sides({ product, before, after }: Difference, { from, to }: Called): re
     is === null
       ? `  ${word}  nothing`
       : `  ${word}  ${printable(name)}: ${printable(is.version)} in ${printable(is.environment)}, ${is.fingerprint}`;
-  return [`${printable(product)}`, side('from', from, before), side('to  ', to, after)];
+  return [printable(product), side('from', from, before), side('to  ', to, after)];
 }
 
 function lineText(line: Line, painted: (text: string, code: string) => string, colour: string): readonly string[] {
@@ -59,13 +59,10 @@ export function headline({ subject, before, after }: Line): string {
   return after === null && before !== null ? `${subject}: removed` : `${subject}: changed`;
 }
 
-/** The lines of what was and of what is that differ, without those that both begin and end with. */
-export function apart({
-  before,
-  after,
-}: Pick<Line, 'before' | 'after'>): readonly [readonly string[], readonly string[]] {
+/** The lines of what was and of what is that differ, without those that both begin and end with, nor a name told already. */
+export function apart({ subject, before, after }: Line): readonly [readonly string[], readonly string[]] {
   const split = (text: string | null): readonly string[] =>
-    text === null || text === '' ? [] : text.trimEnd().split('\n');
+    text === null || text === '' || subject.includes(`\`${text}\``) ? [] : text.trimEnd().split('\n');
   const [was, is] = [split(before), split(after)];
   const least = Math.min(was.length, is.length);
   let start = 0;

@@ -108,9 +108,9 @@ export function claimLines(
     place,
     text: ({ type }) => type,
     added: (_, name) =>
-      seenByPolicies(comparing, { attribute: name }, 'policies can know one thing more of a subject; none does yet'),
+      seenByPolicies(comparing, { attribute: name }, 'it can be named of a subject; what names it has lines of its own'),
     removed: (_, name) =>
-      seenByPolicies(comparing, { attribute: name }, 'policies know one thing less of a subject; none did'),
+      seenByPolicies(comparing, { attribute: name }, 'it can no longer be named of a subject; no policy named it'),
     changed: (old, now, name) =>
       members(place(name), old, now, {
         type: { name: 'the type', means: () => seen(name, 'nothing depends on it') },

@@ -1,7 +1,7 @@
 import type { Boundary, BoundaryParameter, BoundaryQuery, BoundaryView, Reads } from '../boundary.ts';
-import { described, wordLines } from './access.ts';
-import { changes, type Line, narrows, type Said, widens } from './line.ts';
-import { members, named, own, type Place, type Rule, same } from './walk.ts';
+import { described } from './access.ts';
+import { changes, type Line, narrows, quoted, type Said, widens } from './line.ts';
+import { members, named, own, type Place, type Rule, same, shown, without } from './walk.ts';
 
 // What can be asked: views, functions, named queries. None of them shows more than its session may see.
 
@@ -86,9 +86,19 @@ function parameterLines(
 }
 
 export function functionLines(before: Boundary['functions'], after: Boundary['functions']): readonly Line[] {
-  return wordLines(before, after, {
-    place: (name) => ({ path: ['functions'], subject: `function \`${name}\`` }),
-    added: () => widens('whoever policies let call it can compute more'),
-    removed: () => narrows('nobody can call it any more'),
-  });
+  const [more, less] = [without(after, before), without(before, after)];
+  // A group is one decision, however many functions it has.
+  const line = (names: readonly string[], is: boolean, said: Said): readonly Line[] => {
+    if (names.length === 0) return [];
+    const subject = names.length === 1 ? `function ${quoted(names)}` : `${names.length} functions`;
+    const text = names.join(', ');
+    return [{ path: '/functions', subject, before: is ? null : text, after: is ? text : null, ...said }];
+  };
+  const lines = [
+    ...line(more, true, widens('whoever policies let call them can compute more')),
+    ...line(less, false, narrows('nobody can call them any more')),
+  ];
+  if (lines.length > 0) return lines;
+  const order = changes('the same functions are listed in another order or number');
+  return [{ path: '/functions', subject: 'the functions', before: shown(before), after: shown(after), ...order }];
 }
