@@ -37,6 +37,7 @@ export interface Rule {
 
 /** Row filters that drafts have, with the same in TypeScript: so that a test can decide between any two. */
 export const filters: Readonly<Record<string, (row: Row, level: number | null) => boolean>> = {
+  'a < 2': ({ a }) => a < 2,
   'a < 5': ({ a }) => a < 5,
   'a < 10': ({ a }) => a < 10,
   "a < 10 AND b = 'xy'": ({ a, b }) => a < 10 && b === 'xy',

@@ -108,7 +108,11 @@ export function claimLines(
     place,
     text: ({ type }) => type,
     added: (_, name) =>
-      seenByPolicies(comparing, { attribute: name }, 'it can be named of a subject; what names it has lines of its own'),
+      seenByPolicies(
+        comparing,
+        { attribute: name },
+        'it can be named of a subject; what names it has lines of its own',
+      ),
     removed: (_, name) =>
       seenByPolicies(comparing, { attribute: name }, 'it can no longer be named of a subject; no policy named it'),
     changed: (old, now, name) =>
