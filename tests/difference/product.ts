@@ -56,7 +56,7 @@ export interface Row {
 
 export const rows: readonly Row[] = Array.from({ length: 40 }, (_, id) => ({
   id,
-  a: (id * 7) % 20,
+  a: ((id * 7) % 20) - 4,
   b: ['xy', 'xz', 'yy', 'yz'][id % 4] ?? '',
   c: id % 5,
 }));
@@ -70,6 +70,8 @@ const maskTexts: Readonly<Record<Column, readonly string[]>> = {
     'c',
     'value + c',
     '-value',
+    'a / 5 * 5',
+    'a / 20 * 20',
     'a % 2',
     'CASE WHEN value = 0 THEN c ELSE value END',
   ],
