@@ -3,10 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Difference } from '@ambit/contract';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { root, type Server, startServer } from '../server.ts';
 
 // An owner asks what differs: between environments, between versions, between what runs and what is in the folder.
+
+// Each command starts an engine of its own to check contracts.
+vi.setConfig({ testTimeout: 120_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'ambit-owner-'));
 const products = join(folder, 'products');
