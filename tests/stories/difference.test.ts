@@ -162,6 +162,14 @@ describe('ambit diff', () => {
     }
   });
 
+  it('finds the environment of a commit beside its contract', () => {
+    const found = differs('main~1', 'main', ['--contracts', 'products/flights.yaml', '--environment', 'production']);
+    expect(found).toMatchObject({
+      before: { version: '1.0.0', environment: 'production' },
+      after: { version: '1.1.0' },
+    });
+  });
+
   it('tells a problem of a commit by its name there', () => {
     const before = readFileSync(contract, 'utf8');
     edit(contract, 'tag: location', 'tag: locaton');
