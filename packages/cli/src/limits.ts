@@ -20,4 +20,10 @@ export const limits = {
   watchClockMs: 50,
   /** Problems of a reload that the evidence keeps. */
   reloadProblemsMax: 100,
+  /** Of contracts, policies and environments of a commit. */
+  treeFilesMax: 20_000,
+  /** Of what git says at once. */
+  gitBytesMax: 256 * 1024 ** 2,
+  /** Of the history of a contract. */
+  historyCommitsMax: 5_000,
 } as const;

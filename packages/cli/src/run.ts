@@ -1,6 +1,7 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
 import { environmentCommand } from './commands/environment.ts';
+import { diffCommand } from './commands/diff.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
@@ -44,6 +45,7 @@ function program(terminal: Terminal): Command {
     .addCommand(driftCommand(terminal))
     .addCommand(testCommand(terminal))
     .addCommand(environmentCommand(terminal))
+    .addCommand(diffCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))

@@ -300,7 +300,7 @@ async function contractsOf(terminal: Terminal, paths: readonly string[]): Promis
 }
 
 /** What is loaded of contracts. They are checked by a worker of its own, which may read nothing. */
-async function checked<T>(load: (engine: Engine) => Promise<T>): Promise<T> {
+export async function checked<T>(load: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await startChecker();
   try {
     return await load(engine).catch(explain);

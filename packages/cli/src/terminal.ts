@@ -9,6 +9,7 @@ export interface Terminal {
   /** Talk: progress, counts, errors. */
   readonly err: Writable;
   readonly errIsTerminal: boolean;
+  readonly outIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Called once when the user interrupts. Returns what takes the handler away. */
@@ -23,6 +24,7 @@ export function processTerminal(): Terminal {
     out: process.stdout,
     err: process.stderr,
     errIsTerminal: process.stderr.isTTY,
+    outIsTerminal: process.stdout.isTTY,
     env: process.env,
     cwd: process.cwd(),
     onInterrupt(handler) {

@@ -74,12 +74,14 @@ export async function ambit(
     env = {},
     cwd = '/nonexistent',
     errIsTerminal = false,
+    outIsTerminal = false,
     interruptAfterMs = null,
     out = new Sink(),
   }: {
     readonly env?: Record<string, string>;
     readonly cwd?: string;
     readonly errIsTerminal?: boolean;
+    readonly outIsTerminal?: boolean;
     readonly interruptAfterMs?: number | null;
     readonly out?: Writable;
   } = {},
@@ -89,6 +91,7 @@ export async function ambit(
     out,
     err,
     errIsTerminal,
+    outIsTerminal,
     env,
     cwd,
     onInterrupt(handler) {

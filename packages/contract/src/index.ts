@@ -19,10 +19,30 @@ export type {
   Reads,
   Scope,
 } from './boundary.ts';
+export { readBoundary } from './boundary-file.ts';
 export { breaks, type VersionedContract } from './breaking.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
 export { sunsetOf } from './deprecation.ts';
+export { difference } from './difference/difference.ts';
+export {
+  changes,
+  type Difference,
+  type Effect,
+  type Implication,
+  type Implied,
+  type Line,
+  type Named,
+  type NamingPolicy,
+  narrows,
+  type Oracle,
+  type PolicyReader,
+  pointer,
+  type Said,
+  type Side,
+  widens,
+} from './difference/line.ts';
+export { textualImplication } from './difference/textual.ts';
 export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { type Layer, type Layered, layered, type Place } from './layers.ts';

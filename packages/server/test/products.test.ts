@@ -69,7 +69,9 @@ describe('a product', () => {
   it('has a document of its own, with each named query as an operation', async () => {
     const document = (await as(ada, '/v1/products/shop/openapi.json', 'reporting')).json();
     const paths = document['paths'] as Record<string, { get: { parameters: unknown[] }; post: object }>;
-    const own = ['', '/openapi.json', '/queries/largest', '/query'].map((path) => `/v1/products/shop${path}`);
+    const own = ['', '/boundary', '/openapi.json', '/queries/largest', '/query'].map(
+      (path) => `/v1/products/shop${path}`,
+    );
     expect(Object.keys(paths).toSorted()).toEqual(own);
     expect(paths['/v1/products/shop/queries/largest']?.get.parameters).toMatchObject([
       { name: 'above', in: 'query', required: false, schema: { type: 'number', default: 0 } },
@@ -105,6 +107,7 @@ describe('the API description', () => {
       '/v1/openapi.json',
       '/v1/products',
       '/v1/products/{product}',
+      '/v1/products/{product}/boundary',
       '/v1/products/{product}/openapi.json',
       '/v1/products/{product}/queries/{name}',
       '/v1/products/{product}/query',
