@@ -6,12 +6,13 @@
 export const packagesBelow = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
   contract: [],
   policy: ['contract'],
+  review: ['contract'],
   evidence: [],
   export: ['evidence'],
   engine: [],
-  session: ['contract', 'policy', 'evidence', 'engine'],
-  server: ['contract', 'policy', 'evidence', 'engine', 'session'],
-  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'server', 'export'],
+  session: ['contract', 'policy', 'review', 'evidence', 'engine'],
+  server: ['contract', 'policy', 'review', 'evidence', 'engine', 'session'],
+  cli: ['contract', 'policy', 'review', 'evidence', 'engine', 'session', 'server', 'export'],
 });
 
 /** What each crate may depend on. */

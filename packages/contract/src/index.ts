@@ -1,5 +1,6 @@
 /** YAML to contract to boundary: schema, canonical JSON, fingerprint. No I/O but reading files. */
 export type {
+  Approvals,
   Boundary,
   BoundaryCatalog,
   BoundaryColumn,
@@ -17,12 +18,17 @@ export type {
   ProductIdentity,
   Reads,
   Scope,
+  Signer,
 } from './boundary.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
 export { type Document, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
+export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';
+export { type NamedKeys, namedProblems, signersOf } from './owner.ts';
 export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
 export { Contract, emitSchemas, Environment } from './schema.ts';
+export { keyBytes, keyId, keyText, openKey, type PublicKey } from './public-key.ts';
+export { SshReader, sshString } from './ssh-wire.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';

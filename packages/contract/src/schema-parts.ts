@@ -11,3 +11,9 @@ export const oneOf = <const T extends readonly string[]>(words: T, options: obje
   Type.Unsafe<T[number]>({ anyOf: words.map((word) => ({ const: word })), ...options });
 /** A member that may be left out. */
 export const opt = <T extends TSchema>(schema: T) => Type.Optional(schema);
+
+/** Names that stand in URLs, policies and records. */
+export const NAME = '^[a-z][a-z0-9_-]{0,62}$';
+/** A map whose keys are names of a pattern. */
+export const map = <T extends TSchema>(pattern: string, value: T, description: string) =>
+  Type.Record(Type.String({ pattern }), value, { description, additionalProperties: false });
