@@ -5,6 +5,7 @@ import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
+import { reviewCommand } from './commands/review.ts';
 import { serveCommand, validateCommand } from './commands/serve.ts';
 import { receiptCommand, verifyCommand } from './commands/verify.ts';
 import { ProblemError } from './connection.ts';
@@ -45,6 +46,7 @@ function program(terminal: Terminal): Command {
     .addCommand(receiptCommand(terminal))
     .addCommand(verifyCommand(terminal))
     .addCommand(evidenceCommand(terminal))
+    .addCommand(reviewCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

@@ -75,12 +75,15 @@ export async function ambit(
     cwd = '/nonexistent',
     errIsTerminal = false,
     interruptAfterMs = null,
+    question = async () => null,
     out = new Sink(),
   }: {
     readonly env?: Record<string, string>;
     readonly cwd?: string;
     readonly errIsTerminal?: boolean;
     readonly interruptAfterMs?: number | null;
+    /** What is answered to a question; without it nobody sits there. */
+    readonly question?: (text: string) => Promise<string | null>;
     readonly out?: Writable;
   } = {},
 ): Promise<Ran> {
@@ -91,6 +94,7 @@ export async function ambit(
     errIsTerminal,
     env,
     cwd,
+    question,
     onInterrupt(handler) {
       if (interruptAfterMs !== null) setTimeout(handler, interruptAfterMs);
       return () => {};

@@ -22,7 +22,8 @@ export interface Asked {
   readonly now: number;
   /** Authors known from elsewhere, as from git. */
   readonly authors?: readonly string[];
-  readonly differ: Differ;
+  /** What differs from each of the `stepsTo` the boundary. Of what is not here nobody can tell. */
+  readonly differences: ReadonlyMap<string, Difference>;
   /** The first boundary of the product that is remembered: no chain begins with another. */
   readonly root?: string | null;
   /** Judges this step alone: fingerprint, or `nothing`. */
@@ -96,9 +97,11 @@ function changeOf(archive: Archive, from: string, to: Named, effect: Effect | nu
 export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
   const established = establishedOf(archive);
   const judging: Judging = { ...archive, authors: asked.authors ?? [], now: asked.now };
-  const verdicts = stepsTo(archive, to, established, asked).map((from) => {
+  const steps = asked.from === undefined ? stepsTo(archive, to, asked.now, established) : [asked.from];
+  const differing = (from: string): Difference => asked.differences.get(from) ?? unknown(from, to);
+  const verdicts = steps.map((from) => {
     const change = changeOf(archive, from, to, null);
-    const difference = differenceOf(archive, from, to, asked.differ);
+    const difference = differing(from);
     if (change === null) return broken(from, to, difference);
     const effect = ownersDiffer(change) ? 'widens' : difference.effect;
     const roots = from === NOTHING ? new Set([to.fingerprint]) : (established.get(from) ?? new Set<string>());
@@ -106,7 +109,7 @@ export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
     return rooted(found, from, roots, asked.root ?? null);
   });
   const [best] = verdicts.toSorted((a, b) => rank(b) - rank(a) || b.counted.length - a.counted.length);
-  const chosen = best ?? broken(NOTHING, to, differenceOf(archive, NOTHING, to, asked.differ));
+  const chosen = best ?? broken(NOTHING, to, differing(NOTHING));
   return { ...chosen, refusals: [...chosen.refusals, ...archive.refusals] };
 }
 
@@ -115,20 +118,45 @@ function rank({ covered, until, counted, from }: Verdict): number {
   return counted.length > 0 ? -1 : from === NOTHING ? -3 : -2;
 }
 
-/** The steps that may lead to a boundary: those that somebody reviewed, else that from what was approved last. */
-function stepsTo(
+/** Where the steps that may lead to a boundary begin: those that somebody reviewed, else what was approved last. */
+export function stepsTo(
   archive: Archive,
   to: Named,
-  established: ReadonlyMap<string, ReadonlySet<string>>,
-  { now, from }: Asked,
+  now: number,
+  established: ReadonlyMap<string, ReadonlySet<string>> = establishedOf(archive),
 ): readonly string[] {
-  if (from !== undefined) return [from];
   const reviewed = archive.reviews
     .map(({ statement }) => statement.predicate)
     .filter((predicate) => predicate.to === to.fingerprint && predicate.from !== to.fingerprint)
     .map((predicate) => predicate.from);
   const steps = [...new Set(reviewed)];
   return steps.length > 0 ? steps : [lastOf(archive, established, to.fingerprint, now)];
+}
+
+/** What differs from where each step begins. */
+export async function differencesTo(
+  { boundaries }: Archive,
+  to: Named,
+  steps: readonly string[],
+  differ: Differ,
+): Promise<ReadonlyMap<string, Difference>> {
+  const differences = new Map<string, Difference>();
+  for (const from of steps) {
+    const boundary = boundaries.get(from);
+    if (from !== NOTHING && boundary === undefined) continue;
+    const before = boundary === undefined ? null : { boundary, fingerprint: from };
+    // A boundary of another version of Ambit may not be readable as one: nobody can tell what it showed.
+    const found = await Promise.resolve(before)
+      .then((named) => differ(named, to))
+      .catch(() => unknown(from, to));
+    differences.set(from, found);
+  }
+  return differences;
+}
+
+function unknown(from: string, to: Named): Difference {
+  const lines = [{ effect: 'widens' as const, text: 'cannot tell what differs: what was there before cannot be read' }];
+  return { from, to: to.fingerprint, effect: 'widens', lines };
 }
 
 /** What was approved last: what may still be served before what may not, and then the newest. */
@@ -188,15 +216,4 @@ function broken(from: string, to: Named, difference: Difference): Verdict {
     root: null,
     difference,
   };
-}
-
-function differenceOf({ boundaries }: Archive, from: string, to: Named, differ: Differ): Difference {
-  const boundary = boundaries.get(from);
-  try {
-    return differ(boundary === undefined ? null : { boundary, fingerprint: from }, to);
-  } catch {
-    // A boundary of another version of Ambit, that cannot be read as one: nobody can tell what it showed.
-    const lines = [{ effect: 'widens' as const, text: 'cannot be told: what was there before cannot be read' }];
-    return { from, to: to.fingerprint, effect: 'widens', lines };
-  }
 }

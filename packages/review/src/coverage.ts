@@ -78,7 +78,7 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
   const refusals: Refusal[] = [];
   const people = new Map<string, Counted>();
   // Where nobody looks any more, what its reviews say of it counts.
-  let effect: Effect = change.effect ?? 'changes';
+  let effect: Effect = change.effect ?? 'narrows';
   for (const review of mine) {
     const found = judge(change, review, judged, authors);
     if ('code' in found) {

@@ -28,9 +28,9 @@ export interface Named {
 }
 
 /** Says what differs. `from` is null where there was nothing. */
-export type Differ = (from: Named | null, to: Named) => Difference;
+export type Differ = (from: Named | null, to: Named) => Difference | Promise<Difference>;
 
-const RANK: Readonly<Record<Effect, number>> = { changes: 0, narrows: 1, widens: 2 };
+const RANK: Readonly<Record<Effect, number>> = { narrows: 0, changes: 1, widens: 2 };
 
 /** Whether one effect asks for as much as another, or more. */
 export function asStrong(effect: Effect, other: Effect): boolean {
@@ -58,7 +58,7 @@ export function plainDifference(from: Named | null, to: Named): Difference {
     const effect = path.at(-1) === 'description' || path.join('.') === 'product.version' ? 'changes' : 'widens';
     return { effect, text: `${place} ${how}${effect === 'widens' ? '; cannot tell whether somebody sees more' : ''}` };
   });
-  const effect = lines.reduce<Effect>((all, line) => stronger(all, line.effect), 'changes');
+  const effect = lines.reduce<Effect>((all, line) => stronger(all, line.effect), 'narrows');
   return { from: from.fingerprint, to: to.fingerprint, effect, lines };
 }
 

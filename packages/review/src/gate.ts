@@ -1,8 +1,8 @@
 import { archiveMark, readArchive } from './archive.ts';
 import { type BreakGlass, type Opening, openingOf, readOpenings } from './break-glass.ts';
-import { type Archive, type Verdict, verdictOf } from './chain.ts';
+import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf } from './chain.ts';
 import { short } from './coverage.ts';
-import type { Differ, Named } from './difference.ts';
+import type { Differ, Difference, Named } from './difference.ts';
 import type { Refusal } from './refusal.ts';
 import type { BreakGlassStatement, Signed } from './statement.ts';
 
@@ -29,6 +29,7 @@ export class Gate {
   readonly watched: Watched;
   #mark: string | null = null;
   #archive: Archive = { reviews: [], revocations: [], boundaries: new Map(), refusals: [] };
+  #differences: ReadonlyMap<string, Difference> = new Map();
   #openings: readonly Signed<BreakGlassStatement>[] = [];
   #known: Standing | null = null;
 
@@ -53,12 +54,14 @@ export class Gate {
 
   /** Reads files that are others than before. What cannot be read approves nothing. */
   async look(now: number): Promise<Standing> {
-    const { folder, breakGlass } = this.watched;
+    const { product, folder, differ, breakGlass } = this.watched;
     this.#openings = breakGlass === null ? [] : await readOpenings(breakGlass.folder).catch(() => []);
     try {
       const mark = await archiveMark(folder);
       if (mark !== this.#mark) {
         this.#archive = await readArchive(folder);
+        const steps = stepsTo(this.#archive, product, now);
+        this.#differences = await differencesTo(this.#archive, product, steps, differ);
         this.#mark = mark;
       }
     } catch (error) {
@@ -72,8 +75,8 @@ export class Gate {
   }
 
   #judge(now: number): Standing {
-    const { product, differ, root, breakGlass } = this.watched;
-    const verdict = verdictOf(this.#archive, product, { now, differ, root });
+    const { product, root, breakGlass } = this.watched;
+    const verdict = verdictOf(this.#archive, product, { now, differences: this.#differences, root });
     if (verdict.covered && verdict.until !== null) return { kind: 'approved', until: verdict.until, verdict };
     if (breakGlass === null) return { kind: 'refused', verdict };
     for (const signed of this.#openings) {

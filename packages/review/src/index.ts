@@ -8,7 +8,7 @@ export {
   readOpenings,
   removeOpening,
 } from './break-glass.ts';
-export { type Archive, type Asked, establishedOf, type Verdict, verdictOf } from './chain.ts';
+export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
 export { type Change, type Counted, type Coverage, coverageOf, type Judging, peopleNeeded, short } from './coverage.ts';
 export {
   type Differ,

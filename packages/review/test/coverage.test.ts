@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Archive, type Differ, type Named, plainDifference, type Verdict, verdictOf } from '../src/index.ts';
+import { type Differ, type Named, plainDifference, type Verdict } from '../src/index.ts';
 import {
   approval,
   archive,
@@ -12,6 +12,7 @@ import {
   reviewOf,
   revocation,
   signed,
+  judged,
 } from './support.ts';
 
 const [ann, bo, cy, eve] = ['ann', 'bo', 'cy', 'eve'].map(person) as [
@@ -23,11 +24,10 @@ const [ann, bo, cy, eve] = ['ann', 'bo', 'cy', 'eve'].map(person) as [
 const reviewers = [ann.listed, bo.listed, cy.listed];
 const first = boundary({ reviewers });
 const second = boundary({ reviewers }, 'v2', { functions: ['sha256'] });
-const narrower: Differ = (from, to) => ({ ...plainDifference(from, to), effect: from === null ? 'widens' : 'narrows' });
-
-function judged(files: Archive, to: Named, more: Partial<Parameters<typeof verdictOf>[2]> = {}): Verdict {
-  return verdictOf(files, to, { now: NOON + HOUR, differ: plainDifference, ...more });
-}
+const narrower: Differ = (from, to) => ({
+  ...plainDifference(from, to),
+  effect: from === null ? 'widens' : 'narrows',
+});
 
 const codes = ({ refusals }: Verdict): readonly string[] => refusals.map(({ code }) => code);
 const founding = async () => [await approval(ann, null, first), await approval(bo, null, first)];
@@ -35,16 +35,19 @@ const founding = async () => [await approval(ann, null, first), await approval(b
 describe('the first boundary', () => {
   it('is approved against nothing, by two of its own reviewers', async () => {
     const reviews = await founding();
-    const verdict = judged(archive([first], reviews), first);
+    const verdict = await judged(archive([first], reviews), first);
     expect(verdict).toMatchObject({ covered: true, from: 'nothing', root: first.fingerprint, needed: 2, refusals: [] });
     expect(verdict.until).toBe(NOON + 30 * DAY);
     expect(verdict.counted.map(({ who }) => who)).toEqual(['ann', 'bo']);
-    expect(judged(archive([first], reviews.slice(1)), first)).toMatchObject({ covered: false, open: ['ann', 'cy'] });
+    expect(await judged(archive([first], reviews.slice(1)), first)).toMatchObject({
+      covered: false,
+      open: ['ann', 'cy'],
+    });
   });
 
-  it('is approved by nobody where the contract lists nobody', () => {
+  it('is approved by nobody where the contract lists nobody', async () => {
     const alone = boundary({});
-    const verdict = judged(archive([], []), alone);
+    const verdict = await judged(archive([], []), alone);
     expect(codes(verdict)).toEqual(['too_few']);
     expect(verdict.refusals[0]?.hint).toBe('the contract lists 0 reviewers: `owner.reviewers` needs 2');
   });
@@ -54,33 +57,33 @@ describe('a change', () => {
   it('that widens takes two people, one twice is one', async () => {
     const reviews = [...(await founding()), await approval(ann, first, second)];
     const again = await approval(ann, first, second, { reason: 'looked once more' });
-    const one = judged(archive([first, second], [...reviews, again]), second);
+    const one = await judged(archive([first, second], [...reviews, again]), second);
     expect(one).toMatchObject({ covered: false, from: first.fingerprint });
     expect(codes(one)).toEqual(['too_few']);
     expect(one.refusals[0]).toMatchObject({ message: 'it widens, which 2 people approve; ann has' });
-    const two = judged(archive([first, second], [...reviews, await approval(cy, first, second)]), second);
+    const two = await judged(archive([first, second], [...reviews, await approval(cy, first, second)]), second);
     expect(two).toMatchObject({ covered: true, root: first.fingerprint });
   });
 
   it('that narrows takes one, unless the contract asks for more, before or after', async () => {
     const review = await approval(ann, first, second, { effect: 'narrows' });
     const files = archive([first, second], [...(await founding()), review]);
-    expect(judged(files, second, { differ: narrower })).toMatchObject({ covered: true, needed: 1 });
+    expect(await judged(files, second, { differ: narrower })).toMatchObject({ covered: true, needed: 1 });
     // What was seen as narrowing widens: nobody approved that.
-    expect(codes(judged(files, second))).toEqual(['effect_other', 'too_few']);
+    expect(codes(await judged(files, second))).toEqual(['effect_other', 'too_few']);
 
     const asking = boundary({ reviewers, approvals: { narrows: 3 } });
     const lower = boundary({ reviewers, approvals: { narrows: 3 } }, 'v2');
     const reviews = [await approval(ann, null, asking), await approval(bo, null, asking)];
     const narrowed = await approval(ann, asking, lower, { effect: 'narrows' });
-    const verdict = judged(archive([asking, lower], [...reviews, narrowed]), lower, { differ: narrower });
+    const verdict = await judged(archive([asking, lower], [...reviews, narrowed]), lower, { differ: narrower });
     expect(verdict).toMatchObject({ covered: false, needed: 3 });
   });
 
   it('of who approves widens, whatever else it is said to do', async () => {
     const fewer = boundary({ reviewers: reviewers.slice(0, 2) });
     const review = await approval(ann, first, fewer, { effect: 'narrows' });
-    const verdict = judged(archive([first, fewer], [...(await founding()), review]), fewer, { differ: narrower });
+    const verdict = await judged(archive([first, fewer], [...(await founding()), review]), fewer, { differ: narrower });
     expect(codes(verdict)).toEqual(['effect_other', 'too_few']);
     expect(verdict.needed).toBe(2);
   });
@@ -88,20 +91,22 @@ describe('a change', () => {
   it('that adds a reviewer is not approved by that reviewer', async () => {
     const added = boundary({ reviewers: [...reviewers, eve.listed] });
     const reviews = [...(await founding()), await approval(ann, first, added), await approval(eve, first, added)];
-    const verdict = judged(archive([first, added], reviews), added);
+    const verdict = await judged(archive([first, added], reviews), added);
     expect(codes(verdict)).toEqual(['key_new', 'too_few']);
-    expect(judged(archive([first, added], [...reviews, await approval(bo, first, added)]), added).covered).toBe(true);
+    expect((await judged(archive([first, added], [...reviews, await approval(bo, first, added)]), added)).covered).toBe(
+      true,
+    );
   });
 
   it('is not approved by whoever wrote it, as any of its reviews or git says', async () => {
     const wrote = await approval(ann, first, second, { authors: ['BO@example.org'] });
     const reviews = [...(await founding()), wrote, await approval(bo, first, second)];
-    const verdict = judged(archive([first, second], reviews), second);
+    const verdict = await judged(archive([first, second], reviews), second);
     expect(codes(verdict)).toEqual(['by_author', 'too_few']);
     expect(verdict.open).toEqual(['cy']);
     const files = archive([first, second], [...reviews, await approval(cy, first, second)]);
-    expect(judged(files, second).covered).toBe(true);
-    expect(judged(files, second, { authors: ['cy@example.org'] }).covered).toBe(false);
+    expect((await judged(files, second)).covered).toBe(true);
+    expect((await judged(files, second, { authors: ['cy@example.org'] })).covered).toBe(false);
   });
 
   it('is not approved by agents, though they be reviewers too', async () => {
@@ -109,7 +114,7 @@ describe('a change', () => {
     const [with_, after] = [boundary(owner), boundary(owner, 'v2')];
     const reviews = [await approval(ann, null, with_), await approval(cy, null, with_)];
     const files = [...reviews, await approval(ann, with_, after), await approval(bo, with_, after)];
-    expect(codes(judged(archive([with_, after], files), after))).toContain('by_agent');
+    expect(codes(await judged(archive([with_, after], files), after))).toContain('by_agent');
   });
 
   it('needs tests of this very boundary that all passed, where the contract says so', async () => {
@@ -120,7 +125,7 @@ describe('a change', () => {
     const tried = async (tests: typeof passed | undefined) => {
       const more = tests === undefined ? {} : { tests };
       const reviews = [await approval(ann, null, tested, more), await approval(bo, null, tested, more)];
-      return codes(judged(archive([tested], reviews), tested))[0];
+      return codes(await judged(archive([tested], reviews), tested))[0];
     };
     expect(await tried(passed)).toBeUndefined();
     expect(await tried(undefined)).toBe('tests_missing');
@@ -138,12 +143,16 @@ describe('time and revocation', () => {
     ];
     const files = archive([first], reviews);
     const over = Date.parse('2026-12-01T00:00:00Z');
-    expect(judged(files, first, { now: over - 1 })).toMatchObject({ covered: true, until: over });
-    expect(codes(judged(files, first, { now: over }))).toEqual(['expired', 'too_few']);
-    expect(codes(judged(files, first, { now: NOON - HOUR }))).toEqual(['signed_ahead', 'signed_ahead', 'too_few']);
+    expect(await judged(files, first, { now: over - 1 })).toMatchObject({ covered: true, until: over });
+    expect(codes(await judged(files, first, { now: over }))).toEqual(['expired', 'too_few']);
+    expect(codes(await judged(files, first, { now: NOON - HOUR }))).toEqual([
+      'signed_ahead',
+      'signed_ahead',
+      'too_few',
+    ]);
 
     const revoked = archive([first], reviews, [await revocation(cy, reviews[0] as (typeof reviews)[0])]);
-    const verdict = judged(revoked, first);
+    const verdict = await judged(revoked, first);
     expect(codes(verdict)).toEqual(['revoked', 'too_few']);
     expect(verdict.refusals[0]?.message).toBe('cy revoked it: a mistake');
   });
@@ -151,7 +160,7 @@ describe('time and revocation', () => {
   it('a stranger revokes nothing', async () => {
     const reviews = await founding();
     const by = await revocation(eve, reviews[0] as (typeof reviews)[0]);
-    expect(judged(archive([first], reviews, [by]), first).covered).toBe(true);
+    expect((await judged(archive([first], reviews, [by]), first)).covered).toBe(true);
   });
 
   it('what is over still leads to what was approved on top of it; what was revoked does not, unless for itself alone', async () => {
@@ -159,13 +168,13 @@ describe('time and revocation', () => {
     const old = [await approval(ann, null, first, short), await approval(bo, null, first, short)];
     const reviews = [...old, await approval(ann, first, second), await approval(cy, first, second)];
     const now = NOON + 5 * DAY;
-    expect(judged(archive([first, second], reviews), second, { now }).covered).toBe(true);
-    expect(judged(archive([first, second], reviews), first, { now }).covered).toBe(false);
+    expect((await judged(archive([first, second], reviews), second, { now })).covered).toBe(true);
+    expect((await judged(archive([first, second], reviews), first, { now })).covered).toBe(false);
     const taken = async (scope: 'all' | 'itself') =>
       archive([first, second], reviews, [await revocation(bo, old[0] as (typeof old)[0], scope)]);
-    expect(judged(await taken('itself'), second, { now }).covered).toBe(true);
-    expect(judged(await taken('itself'), first).covered).toBe(false);
-    expect(codes(judged(await taken('all'), second, { now }))).toEqual(['chain_broken']);
+    expect((await judged(await taken('itself'), second, { now })).covered).toBe(true);
+    expect((await judged(await taken('itself'), first)).covered).toBe(false);
+    expect(codes(await judged(await taken('all'), second, { now }))).toEqual(['chain_broken']);
   });
 });
 
@@ -173,12 +182,12 @@ describe('the chain', () => {
   it('breaks where a review or a boundary is gone, and where another product was before', async () => {
     const [a, b] = await founding();
     const onTop = [await approval(ann, first, second), await approval(cy, first, second)];
-    expect(codes(judged(archive([first, second], [...onTop, ...(a === undefined ? [] : [a])]), second))).toContain(
-      'chain_broken',
-    );
+    expect(
+      codes(await judged(archive([first, second], [...onTop, ...(a === undefined ? [] : [a])]), second)),
+    ).toContain('chain_broken');
     const all = [...onTop, ...[a, b].filter((one) => one !== undefined)];
-    expect(judged(archive([first, second], all), second).covered).toBe(true);
-    expect(codes(judged(archive([second], all), second))).toContain('chain_broken');
+    expect((await judged(archive([first, second], all), second)).covered).toBe(true);
+    expect(codes(await judged(archive([second], all), second))).toContain('chain_broken');
 
     // Whoever owns another product approves nothing of this one.
     const theirs = boundary({ reviewers: [eve.listed, cy.listed] }, 'v1');
@@ -192,7 +201,7 @@ describe('the chain', () => {
       await approval(eve, other, second),
       await approval(cy, other, second),
     ];
-    expect(judged(archive([other, second], takeover), second).covered).toBe(false);
+    expect((await judged(archive([other, second], takeover), second)).covered).toBe(false);
   });
 
   it('cannot begin anew beside what was served: not by those who list themselves', async () => {
@@ -200,10 +209,10 @@ describe('the chain', () => {
     const taken = boundary({ reviewers: [mallory.listed, mate.listed] }, 'taken over');
     const reviews = [...(await founding()), await approval(mallory, null, taken), await approval(mate, null, taken)];
     const files = archive([first, taken], reviews);
-    const verdict = judged(files, taken, { root: first.fingerprint });
+    const verdict = await judged(files, taken, { root: first.fingerprint });
     expect(verdict.covered).toBe(false);
     expect(codes(verdict)).toContain('chain_reset');
-    expect(judged(files, first, { root: first.fingerprint }).covered).toBe(true);
+    expect((await judged(files, first, { root: first.fingerprint })).covered).toBe(true);
   });
 
   it('of what nobody reviewed yet begins with what was approved last', async () => {
@@ -214,7 +223,7 @@ describe('the chain', () => {
       await approval(ann, first, second, later),
       await approval(bo, first, second, later),
     ];
-    const verdict = judged(archive([first, second], reviews), third);
+    const verdict = await judged(archive([first, second], reviews), third);
     expect(verdict).toMatchObject({ covered: false, from: second.fingerprint, open: ['ann', 'bo', 'cy'] });
     expect(codes(verdict)).toEqual(['too_few']);
   });
@@ -222,13 +231,13 @@ describe('the chain', () => {
   it('a review of one pair covers no other', async () => {
     const third = boundary({ reviewers }, 'v3', { functions: ['md5'] });
     const reviews = [...(await founding()), await approval(ann, first, third), await approval(bo, second, third)];
-    expect(judged(archive([first, second, third], reviews), third).covered).toBe(false);
+    expect((await judged(archive([first, second, third], reviews), third)).covered).toBe(false);
   });
 
   it('a review that names another than its signer counts for neither', async () => {
     const statement = reviewOf(bo, null, first);
     const forged = await signed(statement, ann.signer);
-    expect(codes(judged(archive([first], [await approval(cy, null, first), forged]), first))).toEqual([
+    expect(codes(await judged(archive([first], [await approval(cy, null, first), forged]), first))).toEqual([
       'signer_other',
       'too_few',
     ]);

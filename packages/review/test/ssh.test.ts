@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   BREAK_GLASS_NAMESPACE,
   pemSigner,
-  plainDifference,
   readEnvelope,
   REVIEW_NAMESPACE,
   type ReviewStatement,
@@ -18,9 +17,8 @@ import {
   sshSigned,
   sshSigner,
   unarmoured,
-  verdictOf,
 } from '../src/index.ts';
-import { approval, archive, boundary, HOUR, listed, NOON, person, reviewOf } from './support.ts';
+import { approval, archive, boundary, judged, listed, person, reviewOf } from './support.ts';
 
 // These need `ssh-keygen`: where there is none they fail, and say so.
 
@@ -120,7 +118,7 @@ describe('a review', () => {
           return signedStatement(name, envelope as NonNullable<typeof envelope>) as Signed<ReviewStatement>;
         }),
       );
-      const verdict = verdictOf(archive([shop], reviews), shop, { now: NOON + HOUR, differ: plainDifference });
+      const verdict = await judged(archive([shop], reviews), shop);
       expect(verdict).toMatchObject({ covered: true, needed: 3, refusals: [] });
     } finally {
       agent.stop();
@@ -134,7 +132,7 @@ describe('a review', () => {
     const text = await signStatement(reviewOf(ann, null, shop), signer, BREAK_GLASS_NAMESPACE);
     const envelope = readEnvelope(text) as NonNullable<ReturnType<typeof readEnvelope>>;
     const reviews = [signedStatement('a', envelope) as Signed<ReviewStatement>, await approval(bo, null, shop)];
-    const verdict = verdictOf(archive([shop], reviews), shop, { now: NOON + HOUR, differ: plainDifference });
+    const verdict = await judged(archive([shop], reviews), shop);
     expect(verdict.refusals.map(({ code }) => code)).toEqual(['signature_invalid', 'too_few']);
   });
 

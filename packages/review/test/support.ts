@@ -2,9 +2,13 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { type Boundary, fingerprint, keyId, keyText, type Signer } from '@ambit/contract';
 import {
   type Archive,
+  type Asked,
+  type Differ,
+  differencesTo,
   instant,
   type Named,
   NOTHING,
+  plainDifference,
   readEnvelope,
   REVIEW_NAMESPACE,
   REVIEW_TYPE,
@@ -15,8 +19,11 @@ import {
   signedStatement,
   type SigningKey,
   signStatement,
+  stepsTo,
   type Statement,
   subjectOf,
+  type Verdict,
+  verdictOf,
 } from '../src/index.ts';
 
 /** Noon of a day on which everything happens. */
@@ -144,6 +151,20 @@ export async function revocation(
     } satisfies RevocationStatement,
     by.signer,
   );
+}
+
+/** Whether a boundary is approved an hour after noon. */
+export async function judged(
+  files: Archive,
+  to: Named,
+  {
+    differ = plainDifference,
+    now = NOON + HOUR,
+    ...more
+  }: Partial<Omit<Asked, 'differences'>> & { differ?: Differ } = {},
+): Promise<Verdict> {
+  const differences = await differencesTo(files, to, stepsTo(files, to, now), differ);
+  return verdictOf(files, to, { now, differences, ...more });
 }
 
 /** What files would hold. */

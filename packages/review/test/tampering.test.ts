@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
-  plainDifference,
+  type Difference,
   readEnvelope,
   type ReviewStatement,
   type Signed,
@@ -12,6 +12,8 @@ import { approval, archive, boundary, HOUR, NOON, person, reviewOf, signed } fro
 
 const [ann, bo] = [person('ann'), person('bo')];
 const shop = boundary({ reviewers: [ann.listed, bo.listed] });
+/** Its effect is what whoever signs says. */
+const asked = { now: NOON + HOUR, differences: new Map<string, Difference>() };
 let text = '';
 let other: Signed<ReviewStatement> & { text: string };
 
@@ -25,7 +27,7 @@ function believed(file: string, product = shop): boolean {
   const envelope = readEnvelope(file);
   const review = envelope === null ? null : signedStatement('ann.json', envelope);
   const reviews = [other, ...(review === null ? [] : [review as Signed<ReviewStatement>])];
-  return verdictOf(archive([product], reviews), product, { now: NOON + HOUR, differ: plainDifference }).covered;
+  return verdictOf(archive([product], reviews), product, asked).covered;
 }
 
 describe('a review that was tampered with', () => {
@@ -106,7 +108,7 @@ describe('a review that was tampered with', () => {
         { ...reviewOf(ann, null, elsewhere), predicate: { ...predicate, to: elsewhere.fingerprint } },
         ann.signer,
       );
-      const asked = { now: NOON + HOUR, differ: plainDifference };
+
       expect(verdictOf(archive([elsewhere], [mine, review as Signed<ReviewStatement>]), elsewhere, asked).covered).toBe(
         false,
       );

@@ -1,0 +1,82 @@
+import { relative, resolve } from 'node:path';
+import type { Environment } from '@ambit/contract';
+import {
+  type Archive,
+  differencesTo,
+  readArchive,
+  reviewsFolder,
+  stepsTo,
+  type Verdict,
+  verdictOf,
+} from '@ambit/review';
+import type { Product } from '@ambit/session';
+
+import { environmentOf } from '../environment.ts';
+import { loadContracts } from '../serving.ts';
+import type { Terminal } from '../terminal.ts';
+import { differ } from './differing.ts';
+
+/** A product in an environment, with what its reviews say of it. */
+export interface Reviewed {
+  readonly product: Product;
+  /** File of the environment. */
+  readonly environment: string;
+  /** Whether the environment serves only what is approved. */
+  readonly required: boolean;
+  /** Folder of its reviews. */
+  readonly folder: string;
+  readonly archive: Archive;
+  readonly verdict: Verdict;
+}
+
+/** Whether an environment serves only what owners approved: in production it is always so. */
+export function reviewRequired({ name, review }: Pick<Environment, 'name' | 'review'>): boolean {
+  return name === 'production' || review === 'required';
+}
+
+/** What is known from elsewhere than the files of reviews. */
+export interface Known {
+  readonly authors?: (product: Product) => Promise<readonly string[]>;
+  readonly root?: (product: Product) => string | null;
+  readonly from?: string | undefined;
+}
+
+/** The products of contracts in an environment, each with its reviews. */
+export async function reviewedProducts(
+  terminal: Terminal,
+  paths: readonly string[],
+  environment: string,
+  known: Known = {},
+): Promise<readonly Reviewed[]> {
+  const required = reviewRequired((await environmentOf(environment)).value);
+  const products = await loadContracts(terminal, paths, environment);
+  return Promise.all(
+    products.map(async (product) => {
+      const { name } = product.boundary.product;
+      const folder = reviewsFolder(product.file, name, product.boundary.environment);
+      const archive = await readArchive(folder);
+      return { product, environment, required, folder, archive, verdict: await judge(product, archive, known) };
+    }),
+  );
+}
+
+async function judge(product: Product, archive: Archive, { authors, root, from }: Known): Promise<Verdict> {
+  const now = Date.now();
+  const steps = from === undefined ? stepsTo(archive, product, now) : [from];
+  return verdictOf(archive, product, {
+    now,
+    differences: await differencesTo(archive, product, steps, differ),
+    authors: (await authors?.(product)) ?? [],
+    root: root?.(product) ?? null,
+    ...(from === undefined ? {} : { from }),
+  });
+}
+
+/** Where a product came from: its contract, its policies and the environment, relative to a folder. */
+export function sourcesOf(
+  { product, environment }: Pick<Reviewed, 'product' | 'environment'>,
+  root: string,
+): readonly string[] {
+  const policies = Object.keys(product.boundary.policies).map((name) => resolve(product.file, '..', name));
+  return [product.file, ...policies, environment].map((file) => relative(root, resolve(file)));
+}
