@@ -8,4 +8,6 @@ export const limits = {
   progressEveryMs: 200,
   /** From a signal until the server gives up waiting for the sessions that are open. */
   drainMsMax: 10_000,
+  /** Between two looks for reviews that are new, revoked or gone. */
+  reviewsEveryMs: 2_000,
 } as const;

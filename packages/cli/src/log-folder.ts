@@ -52,11 +52,13 @@ export async function sessionInLog(folder: string, session: string): Promise<Ses
       'the log does not hold the grant or the boundary of the session',
       'they were pruned',
     );
-  return { session, intent, outcome, grant, boundary, whole: true } as unknown as SessionEvidence;
+  const review = documents.get(intent.review ?? '') ?? null;
+  return { session, intent, outcome, grant, boundary, review, whole: true } as unknown as SessionEvidence;
 }
 
-/** Keeps boundaries and grants by fingerprint and digest. */
+/** Keeps boundaries, grants and reviews by fingerprint and digest. */
 export function keepDocument(documents: Map<string, Json>, record: EvidenceRecord): void {
   if (record.type === 'boundary.loaded') documents.set(record.fingerprint, record.boundary);
   if (record.type === 'grant.issued') documents.set(record.digest, record.grant);
+  if (record.type === 'review.applied') documents.set(record.digest, record as unknown as Json);
 }

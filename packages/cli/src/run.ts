@@ -1,5 +1,6 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
+import { breakGlassCommand } from './commands/break-glass.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
@@ -47,6 +48,7 @@ function program(terminal: Terminal): Command {
     .addCommand(verifyCommand(terminal))
     .addCommand(evidenceCommand(terminal))
     .addCommand(reviewCommand(terminal))
+    .addCommand(breakGlassCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

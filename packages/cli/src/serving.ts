@@ -23,6 +23,7 @@ import { environmentOf, explain } from './environment.ts';
 import { evidenceFolder, openEvidence, stateOf, version } from './evidence-log.ts';
 import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
+import { gateProducts } from './reviews/gates.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
 
 interface Options {
@@ -84,10 +85,19 @@ interface Serving {
 }
 
 async function serve(terminal: Terminal, serving: Serving): Promise<void> {
-  const { products, evidence, log: folder } = serving;
+  const { evidence, log: folder } = serving;
   const log = await openEvidence(terminal, serving.environment);
   say(terminal, `evidence in ${folder}, signed by ${log.key}`);
+  let close = async (): Promise<void> => {};
   try {
+    const gates = await gateProducts({
+      ...serving,
+      log,
+      openings: stateOf(terminal, serving.environment, undefined, 'break-glass'),
+      tell: (line) => line.split('\n').forEach((part) => say(terminal, part)),
+    });
+    const { products } = gates;
+    close = () => gates.close();
     const tables = await openEvidenceTables({
       folder,
       log,
@@ -101,6 +111,7 @@ async function serve(terminal: Terminal, serving: Serving): Promise<void> {
       await tables.close();
     }
   } finally {
+    await close();
     await log.close();
   }
 }
@@ -158,8 +169,10 @@ async function serveUntilStopped(
     version,
     log: (message) => say(terminal, `server: ${message}`),
   }).catch(explainListen);
-  for (const { boundary, fingerprint } of products) {
+  for (const { boundary, fingerprint, standing } of products) {
     const { name, version: of } = boundary.product;
+    // What is not served was told with what it lacks.
+    if (standing?.(Date.now()).kind === 'refused') continue;
     say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
   }
   if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);

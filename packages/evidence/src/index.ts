@@ -18,7 +18,11 @@ export { type Receipt, type ReceiptEntry, type ReceiptVerdict, verifyReceipt } f
 export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } from './reader.ts';
 export { recordSchema } from './record-schema.ts';
 export type {
+  AppliedOpening,
+  AppliedReview,
   BoundaryLoaded,
+  BreakGlassEnded,
+  BreakGlassOpened,
   EvidenceGap,
   EvidencePruned,
   EvidenceRecord,
@@ -30,6 +34,7 @@ export type {
   RecordBody,
   RecordEnvelope,
   RequestRefused,
+  ReviewApplied,
   SessionIntent,
   SessionOutcome,
   StatementRecord,

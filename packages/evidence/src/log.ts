@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
-import { Catalog } from './catalog.ts';
+import { Catalog, reviewOf } from './catalog.ts';
 import { originOf } from './checkpoint.ts';
 import { entryOf } from './entry.ts';
 import { EvidenceUnavailable } from './errors.ts';
@@ -19,6 +19,7 @@ import type {
   LogOpened,
   RecordBody,
   RecordEnvelope,
+  ReviewApplied,
   SessionIntent,
   SessionOutcome,
 } from './record.ts';
@@ -36,6 +37,8 @@ export interface SessionEvidence {
   readonly outcome: Of<SessionOutcome> | null;
   readonly grant: Of<GrantIssued> | null;
   readonly boundary: Of<BoundaryLoaded> | null;
+  /** Because of what the boundary was served; null where nobody had to approve it. */
+  readonly review: Of<ReviewApplied> | null;
 }
 
 export interface SessionFilter {
@@ -55,6 +58,10 @@ export interface EvidenceLog {
   ensureBoundary(boundary: Omit<BoundaryLoaded, 'type'>): Promise<void>;
   /** Writes a grant once a segment, before the first intent that names it. */
   ensureGrant(digest: string, grant: Json): Promise<void>;
+  /** Writes because of what a boundary is served once a segment, before the first intent that names it. */
+  ensureReview(review: Omit<ReviewApplied, 'type'>): Promise<void>;
+  /** Because of which reviews a product was served last; null if none is remembered. */
+  lastReview(product: string, environment: string): Promise<ReviewApplied | null>;
   /** Null: it can be written. */
   failure(): string | null;
   session(id: string): Promise<SessionEvidence | null>;
@@ -139,6 +146,9 @@ async function openLocked(
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    ensureReview: (review) => once(review.digest, { type: 'review.applied', ...review }),
+    lastReview: (product, environment) =>
+      find<Of<ReviewApplied>>(writer, catalog, 'documents', reviewOf(product, environment)),
     failure: () => writer.failure,
     session: (id) => findSession(writer, catalog, id),
     sessions: (filter, limit) => listSessions(writer, catalog, filter, limit),
@@ -255,12 +265,13 @@ async function findSession(writer: Writer, catalog: Catalog, id: string): Promis
 
 async function joined(writer: Writer, catalog: Catalog, intent: Of<SessionIntent>): Promise<SessionEvidence> {
   const running = writer.open.has(intent.session);
-  const [outcome, grant, boundary] = await Promise.all([
+  const [outcome, grant, boundary, review] = await Promise.all([
     running ? null : find<Of<SessionOutcome>>(writer, catalog, 'outcomes', intent.session),
     find<Of<GrantIssued>>(writer, catalog, 'documents', intent.grant),
     find<Of<BoundaryLoaded>>(writer, catalog, 'documents', intent.fingerprint),
+    intent.review === undefined ? null : find<Of<ReviewApplied>>(writer, catalog, 'documents', intent.review),
   ]);
-  return { intent, outcome, grant, boundary };
+  return { intent, outcome, grant, boundary, review };
 }
 
 async function listSessions(

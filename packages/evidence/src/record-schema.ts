@@ -26,6 +26,10 @@ const subject = {
 };
 const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
 
+const signed = { digest: about(digest, 'Of the statement'), who: text, key: text, reason: text, signedAt: text };
+const opening = about(object({ ...signed, until: text }), 'What an operator signed');
+const opened = { product: text, version: text, environment: text, fingerprint: digest };
+
 const envelope: Members<RecordEnvelope> = {
   v: { const: 1 },
   seq: about(count, 'Position in the log, from 0, without gaps'),
@@ -52,6 +56,22 @@ const bodies: Bodies = {
     fingerprint: digest,
     boundary: about({ type: 'object' }, 'Contract and environment, resolved. Never a secret'),
   },
+  'review.applied': {
+    digest: about(digest, 'Of all the members after it'),
+    ...opened,
+    from: about(text, 'Fingerprint of what it took the place of, or `nothing`'),
+    root: about(sometimes, 'The first boundary of its chain of reviews'),
+    effect: { enum: ['widens', 'narrows', 'changes'] },
+    needed: about(count, 'People that the difference needs'),
+    reviews: { type: 'array', items: object({ ...signed, expires: text }) },
+    breakGlass: { anyOf: [{ type: 'null' }, opening], description: 'There where no owner approved it' },
+  },
+  'break-glass.opened': { ...opened, opening },
+  'break-glass.ended': {
+    ...opened,
+    opening: about(digest, 'Of the statement of the opening'),
+    cause: { enum: ['over', 'closed', 'approved', 'stopped'] },
+  },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {
     session,
@@ -75,6 +95,7 @@ const bodies: Bodies = {
     limits: { type: 'object' },
     credentials: about({ type: 'object' }, 'References by store; never a secret'),
     traceparent: sometimes,
+    review: about(digest, 'See `review.applied`'),
     clockMicros: about({ type: 'integer' }, 'What now() says: microseconds since 1970'),
     replay,
   },
@@ -104,7 +125,7 @@ const bodies: Bodies = {
   },
 };
 
-const OPTIONAL = ['clockMicros', 'replay'];
+const OPTIONAL = ['clockMicros', 'replay', 'review'];
 
 /** JSON Schema of a record, for publication. */
 export function recordSchema(): object {

@@ -46,17 +46,25 @@ const filter = exactly({
 });
 const mask = exactly({ id: text, description: text, applies: flag, exemptedBy: texts });
 
+const review = {
+  ...exactly({ state: { type: 'string', enum: ['approved', 'break-glass', 'refused'] }, until: nullable(text) }),
+  description: 'Whether owners approved the boundary, and until when. Absent where nobody has to',
+};
+
 export const Products = exactly({
   products: listOf(
-    exactly({
-      name: text,
-      version: text,
-      tenant: text,
-      description: text,
-      owner: text,
-      fingerprint: text,
-      purposes: listOf(exactly({ name: text, description: text }), 'Those that you may open it for'),
-    }),
+    exactly(
+      {
+        name: text,
+        version: text,
+        tenant: text,
+        description: text,
+        owner: text,
+        fingerprint: text,
+        purposes: listOf(exactly({ name: text, description: text }), 'Those that you may open it for'),
+      },
+      { review },
+    ),
   ),
 });
 
@@ -177,6 +185,7 @@ export const Session = exactly({
       traceparent: nullable(text),
     },
     {
+      review: { ...text, description: 'Because of what the boundary was served' },
       clockMicros: { ...whole, description: 'What now() said: microseconds since 1970 UTC' },
       replay: { ...exactly({ of: text, by: anything }), description: 'The session that it repeats, and for whom' },
     },
@@ -200,6 +209,7 @@ export const Session = exactly({
   },
   grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
   boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
+  review: { ...nullable(anything), description: 'The reviews because of which the boundary was served' },
   whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
 });
 
@@ -236,7 +246,10 @@ export const Replayed = exactly({
   ),
 });
 
-export const Alive = exactly({ status: { const: 'alive' } });
+export const Alive = exactly(
+  { status: { const: 'alive' } },
+  { breakGlass: { ...whole, description: 'Products that an operator opened though no owner approved them' } },
+);
 export const Ready = exactly({ status: { const: 'ready' } });
 
 /** A document of this kind. */

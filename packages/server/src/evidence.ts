@@ -7,7 +7,7 @@ type Access = { readonly store: string; readonly credential: string | null; read
 
 /** A session's evidence. Its own subject does not see what was counted on the way: it tells of hidden rows. */
 export function present(session: SessionEvidence, whole: boolean): object {
-  const { intent, outcome, grant, boundary } = session;
+  const { intent, outcome, grant, boundary, review } = session;
   return {
     session: intent.session,
     intent: whole ? intent : consumersIntent(intent),
@@ -23,6 +23,8 @@ export function present(session: SessionEvidence, whole: boolean): object {
     boundary: whole
       ? (boundary?.boundary ?? null)
       : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
+    // Who approved it is the owner's to know.
+    review: whole ? review : null,
     whole,
   };
 }

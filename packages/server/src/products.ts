@@ -1,6 +1,7 @@
 import type { Boundary } from '@ambit/contract';
 import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
 import { grantOf, type Product, subjectOn } from '@ambit/session';
+import { reviewOf } from './approval.ts';
 
 /** Products that a subject may open, and for which purposes. */
 export function visibleProducts(
@@ -13,7 +14,8 @@ export function visibleProducts(
     const purposes = openPurposes(product, subject);
     if (purposes.length === 0) return [];
     const { name, version, tenant, description, owner } = product.boundary.product;
-    return [{ name, version, tenant, description, owner: owner.team, fingerprint: product.fingerprint, purposes }];
+    const { fingerprint } = product;
+    return [{ name, version, tenant, description, owner: owner.team, fingerprint, purposes, ...reviewOf(product) }];
   });
 }
 

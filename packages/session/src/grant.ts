@@ -1,4 +1,5 @@
 import { authorize, type Grant, type Subject } from '@ambit/policy';
+import { approvalOf } from './approval.ts';
 import { Refused } from './errors.ts';
 import { type Product, subjectOn } from './load.ts';
 
@@ -9,7 +10,11 @@ export function grantOf(
   purpose: string | null,
 ): Grant & { readonly digest: string } {
   const answer = authorize(product.policies, subjectOn(product, subject), purpose);
-  if (answer.allowed) return answer.grant;
+  if (answer.allowed) {
+    // Policies that nobody approved tell nobody more than that.
+    approvalOf(product, Date.now());
+    return answer.grant;
+  }
   const { code, message, hint, decisions } = answer.refusal;
   throw new Refused(code, message, hint, decisions);
 }

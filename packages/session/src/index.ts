@@ -1,4 +1,5 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
+export { approvalOf, isServed } from './approval.ts';
 export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
@@ -17,6 +18,7 @@ export {
   type Ready,
   subjectOn,
 } from './load.ts';
+export { breakGlassOf, isReviewed } from './operators.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Replay, type Request } from './path.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';

@@ -19,6 +19,8 @@ import {
   reportProblems,
 } from '@ambit/contract';
 import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
+import type { Standing } from '@ambit/review';
+import { operatorProblems } from './operators.ts';
 
 /** A product that can be served. */
 export interface Product {
@@ -28,6 +30,8 @@ export interface Product {
   readonly policies: CompiledPolicies;
   /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
   readonly roots: Readonly<Record<string, string>>;
+  /** Whether owners approved it, at a time in milliseconds since 1970. Absent where nobody has to. */
+  readonly standing?: (now: number) => Standing;
   /** Where the server itself makes what the product shows. */
   readonly backing?: Backing;
 }
@@ -123,7 +127,7 @@ export async function loadProducts(
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
   const problems = loaded.flatMap((one) => ('problems' in one ? one.problems : []));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
-  problems.push(...sameNames(products), ...takenNames(products));
+  problems.push(...sameNames(products), ...takenNames(products), ...operatorProblems(environment));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
 }

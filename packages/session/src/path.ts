@@ -4,6 +4,7 @@ import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
+import { approvalOf } from './approval.ts';
 import { describe } from './describe.ts';
 import { Refused, SessionFailed } from './errors.ts';
 import { grantOf, productUnknown } from './grant.ts';
@@ -141,7 +142,9 @@ export class Path {
   async #open(opening: Opening): Promise<Answer> {
     const { product, grant, request, watch } = opening;
     const id = `ses_${randomBytes(16).toString('hex')}`;
+    const review = approvalOf(product, Date.now());
     await this.#recordGrant(product, grant);
+    if (review !== null) await this.#evidence.ensureReview(review);
     const running = new Running(product.boundary.limits.timeoutMs - watch.elapsedMs());
     this.#sessions.set(id, running);
     const sources = { release: (): void => {} };
@@ -152,7 +155,7 @@ export class Path {
       opening.leave();
     };
     try {
-      const intent = await this.#evidence.append(intentOf(id, opening));
+      const intent = await this.#evidence.append(intentOf(id, opening, review));
       watch.mark('intent');
       const session: Session = { ...opening, id, intent: intent.seq, running, close, sources, ...nothingYet() };
       running.goneWith(request.signal);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Planned, SessionEvent, TypedValue } from '@ambit/engine';
 import type { Json, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
+import type { Approval } from './approval.ts';
 import { Refused, SessionFailed } from './errors.ts';
 import type { Product } from './load.ts';
 import { declaredParameters, inferParameters } from './parameters.ts';
@@ -82,7 +83,11 @@ export function limitsOf({ boundary: { limits } }: Product, watch: Watch) {
   return { ...rest, deadlineMs: Math.max(1, timeoutMs - watch.elapsedMs()) };
 }
 
-export function intentOf(id: string, { product, grant, statement, request, clockMicros }: Opening) {
+export function intentOf(
+  id: string,
+  { product, grant, statement, request, clockMicros }: Opening,
+  review: Approval | null,
+) {
   const { boundary, fingerprint } = product;
   const { kind, name, sql, parameters } = statement;
   const digest = `sha256:${createHash('sha256').update(sql).digest('hex')}`;
@@ -110,6 +115,7 @@ export function intentOf(id: string, { product, grant, statement, request, clock
     credentials: credentialsOf(product, grant),
     traceparent: request.traceparent,
     clockMicros,
+    ...(review === null ? {} : { review: review.digest }),
     ...replayOf(request),
   } as const;
 }

@@ -1,4 +1,5 @@
 import type { Boundary } from '@ambit/contract';
+import type { ReviewApplied } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 
 /** A session's evidence, as `GET /v1/sessions/{id}` gives it: the parts that the page tells. */
@@ -9,6 +10,8 @@ export interface SessionEvidence {
   readonly outcome: Outcome | null;
   readonly grant: Grant;
   readonly boundary: Boundary;
+  /** Because of what the boundary was served; null or absent where that is not told, or nobody had to approve it. */
+  readonly review?: Pick<ReviewApplied, 'reviews' | 'breakGlass'> | null;
   /** Whether this is all of it, or what the session's own subject may know. */
   readonly whole: boolean;
 }

@@ -1,5 +1,4 @@
 import { relative, resolve } from 'node:path';
-import type { Environment } from '@ambit/contract';
 import {
   type Archive,
   differencesTo,
@@ -9,7 +8,7 @@ import {
   type Verdict,
   verdictOf,
 } from '@ambit/review';
-import type { Product } from '@ambit/session';
+import { isReviewed, type Product } from '@ambit/session';
 
 import { environmentOf } from '../environment.ts';
 import { loadContracts } from '../serving.ts';
@@ -29,11 +28,6 @@ export interface Reviewed {
   readonly verdict: Verdict;
 }
 
-/** Whether an environment serves only what owners approved: in production it is always so. */
-export function reviewRequired({ name, review }: Pick<Environment, 'name' | 'review'>): boolean {
-  return name === 'production' || review === 'required';
-}
-
 /** What is known from elsewhere than the files of reviews. */
 export interface Known {
   readonly authors?: (product: Product) => Promise<readonly string[]>;
@@ -48,7 +42,7 @@ export async function reviewedProducts(
   environment: string,
   known: Known = {},
 ): Promise<readonly Reviewed[]> {
-  const required = reviewRequired((await environmentOf(environment)).value);
+  const required = isReviewed((await environmentOf(environment)).value);
   const products = await loadContracts(terminal, paths, environment);
   return Promise.all(
     products.map(async (product) => {

@@ -1,12 +1,14 @@
 import { EvidenceUnavailable } from '@ambit/evidence';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
+import { openedProducts } from '../approval.ts';
 import { RequestRefused } from '../problems.ts';
 import { refusalsOf } from '../schemas.ts';
 import type { Serving } from '../serving.ts';
 
 /** Routes for whoever supervises the server. They say nothing about anybody's sessions. */
-export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serving): void {
+export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
+  const { engine, evidence } = serving;
   const tags = ['health'];
   app.get(
     '/health',
@@ -20,7 +22,10 @@ export function addHealthRoutes(app: FastifyInstance, { engine, evidence }: Serv
         response: { 200: answers.json('Alive', answers.Alive), ...refusalsOf('internal') },
       },
     },
-    () => ({ status: 'alive' }),
+    () => {
+      const opened = openedProducts(serving.products).length;
+      return { status: 'alive', ...(opened === 0 ? {} : { breakGlass: opened }) };
+    },
   );
   app.get(
     '/ready',

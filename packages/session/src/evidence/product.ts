@@ -1,5 +1,6 @@
 import type { ClaimValue } from '@ambit/contract';
 import { authorize, mayReadEvidence, type Subject } from '@ambit/policy';
+import { isServed } from '../approval.ts';
 import type { Backing, BoundEnvironment, Checker, Product } from '../load.ts';
 import { ContractsInvalid, evidenceContract, loadProduct } from '../load.ts';
 import { type Row, settingsOf } from './rows.ts';
@@ -42,7 +43,8 @@ function claimsOf(
 ): Readonly<Record<string, ClaimValue>> {
   const plain = { ...subject, claims: {} };
   const names = (of: readonly Product[]): string => of.map(({ boundary }) => boundary.product.name).join(',');
-  const reads = products.filter(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
+  const served = products.filter((product) => isServed(product, Date.now()));
+  const reads = served.filter(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
   const own = mayReadEvidence(evidence.policies, plain, null).allowed ? [evidence] : [];
   return {
     principal: subject.principal,
@@ -50,7 +52,7 @@ function claimsOf(
     evidence_auditor: subject.roles.includes(TENANTS_AUDITOR),
     reads: names([...reads, ...own]),
     // The evidence itself is open to everybody who gets here.
-    opens: names([...products.filter((product) => opens(product, subject)), evidence]),
+    opens: names([...served.filter((product) => opens(product, subject)), evidence]),
   };
 }
 
