@@ -101,8 +101,21 @@ function ambit(...words: readonly string[]): Promise<Ran> {
 
 const approve = (name: string, expires = '30d', ...more: readonly string[]) =>
   ambit(
-    ...['review', 'approve', contract, '--environment', environment(), '--key', pem(name), '--expires', expires],
-    ...['--reason', `${name} looked`, '--author', 'dev@example.org', '--yes', ...more],
+    'review',
+    'approve',
+    contract,
+    '--environment',
+    environment(),
+    '--key',
+    pem(name),
+    '--expires',
+    expires,
+    '--reason',
+    `${name} looked`,
+    '--author',
+    'dev@example.org',
+    '--yes',
+    ...more,
   );
 
 const ask = (product: string, name: 'sam' | 'zoe' = 'sam') =>
@@ -138,7 +151,7 @@ describe('a server in production', () => {
       /^no owner approved the boundary [0-9a-f]{12} of shop 1.0.0 for production: too_few$/,
     );
     expect(JSON.stringify(problem)).not.toContain('ann');
-    expect(await (await ask('shop', 'zoe')).json()).toMatchObject({ code: 'purpose_refused' });
+    expect(await (await ask('shop', 'zoe')).json()).toMatchObject({ code: 'product_unknown' });
     expect(server.said()).toContain('review: not serving shop 1.0.0');
     const description = await server.as('sam', '/v1/products/shop', { headers: { 'ambit-purpose': 'buying' } });
     expect(description.status).toBe(503);
@@ -213,8 +226,18 @@ describe('a server in production', () => {
 describe('break-glass', () => {
   const open = (name: string, ...more: readonly string[]) =>
     ambit(
-      ...['break-glass', 'open', 'stall', home, '--environment', environment(), '--key', pem(name)],
-      ...['--reason', 'the till is down', '--yes', ...more],
+      'break-glass',
+      'open',
+      'stall',
+      home,
+      '--environment',
+      environment(),
+      '--key',
+      pem(name),
+      '--reason',
+      'the till is down',
+      '--yes',
+      ...more,
     );
 
   test('opens a boundary for an operator, in every answer and record, until it is closed', async () => {

@@ -59,17 +59,20 @@ function who({ intent, outcome, boundary, review }: SessionEvidence): readonly s
       printable(`${intent.product} ${intent.version}, ${intent.environment}, owned by ${boundary.product.owner.team}`),
     ],
     ['', printable(intent.fingerprint)],
-    ['approved', review?.reviews.length ? review.reviews.map(approvedText).join('\n') : null],
-    ['break-glass', review?.breakGlass == null ? null : openedText(review.breakGlass)],
+    ['approved', approvedLines(review?.reviews ?? [])],
+    ['break-glass', openedText(review?.breakGlass ?? null)],
     ['evidence', outcome === null ? `intent at ${intent.seq}` : `intent at ${intent.seq}, outcome at ${outcome.seq}`],
   ]);
 }
 
-function approvedText({ who: name, reason, expires, key }: AppliedReview): string {
-  return printable(`by ${name} until ${expires}: ${reason} (${key})`);
+function approvedLines(reviews: readonly AppliedReview[]): string | null {
+  const lines = reviews.map(({ who: name, reason, expires, key }) => `by ${name} until ${expires}: ${reason} (${key})`);
+  return lines.length === 0 ? null : lines.map((line) => printable(line)).join('\n');
 }
 
-function openedText({ who: name, reason, until, key }: AppliedOpening): string {
+function openedText(opening: AppliedOpening | null): string | null {
+  if (opening === null) return null;
+  const { who: name, reason, until, key } = opening;
   return printable(`no owner approved it; ${name} opened it until ${until}: ${reason} (${key})`);
 }
 
