@@ -130,6 +130,12 @@ export function showReceipt(connection: Connection, session: string): Promise<Re
   return callJson(connection, { path: `v1/sessions/${encodeURIComponent(session)}/receipt` });
 }
 
+/** The JSON of the boundary that a server serves, for who may see it whole. */
+export async function showBoundary(connection: Connection, product: string): Promise<string> {
+  const { body } = await call(connection, { path: `v1/products/${encodeURIComponent(product)}/boundary` });
+  return body.text();
+}
+
 /** Runs a session again on the server, which compares. */
 export function replaySession(connection: Connection, session: string): Promise<Replayed> {
   return callJson(connection, { method: 'POST', path: `v1/sessions/${encodeURIComponent(session)}/replay` });

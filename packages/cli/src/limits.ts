@@ -10,4 +10,10 @@ export const limits = {
   drainMsMax: 10_000,
   /** Between two looks for reviews that are new, revoked or gone. */
   reviewsEveryMs: 2_000,
+  /** Of contracts, policies and environments of a commit. */
+  treeFilesMax: 20_000,
+  /** Of what git says at once. */
+  gitBytesMax: 256 * 1024 ** 2,
+  /** Of the history of a contract. */
+  historyCommitsMax: 5_000,
 } as const;

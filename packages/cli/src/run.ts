@@ -1,6 +1,7 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
 import { breakGlassCommand } from './commands/break-glass.ts';
+import { diffCommand } from './commands/diff.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
@@ -40,6 +41,7 @@ function program(terminal: Terminal): Command {
     .description('governed data product APIs on Apache DataFusion')
     .addCommand(serveCommand(terminal))
     .addCommand(validateCommand(terminal))
+    .addCommand(diffCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))

@@ -212,7 +212,8 @@ function listenOf(
   return { host: host || declared.host, port: Number(port) };
 }
 
-async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
+/** The files of contracts among paths. Throws `CliError` where there is none. */
+export async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
   const files = await findContracts(paths.length === 0 ? ['.'] : paths).catch((cause: unknown) => {
     throw new CliError(exitCodes.usage, (cause as Error).message, 'name a contract, or a folder that holds some', {
       cause,
@@ -228,7 +229,7 @@ async function contractsOf(terminal: Terminal, paths: readonly string[]): Promis
 }
 
 /** What is loaded of contracts. They are checked by a worker of its own, which may read nothing. */
-async function checked<T>(load: (engine: Engine) => Promise<T>): Promise<T> {
+export async function checked<T>(load: (engine: Engine) => Promise<T>): Promise<T> {
   const engine = await startChecker();
   try {
     return await load(engine).catch(explain);

@@ -10,6 +10,7 @@ export interface Terminal {
   /** Talk: progress, counts, errors. */
   readonly err: Writable;
   readonly errIsTerminal: boolean;
+  readonly outIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** Asks whoever sits at the terminal, and gives their line; null where nobody does. */
@@ -24,6 +25,7 @@ export function processTerminal(): Terminal {
     out: process.stdout,
     err: process.stderr,
     errIsTerminal: process.stderr.isTTY,
+    outIsTerminal: process.stdout.isTTY,
     env: process.env,
     cwd: process.cwd(),
     question: askLine,

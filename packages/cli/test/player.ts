@@ -74,6 +74,7 @@ export async function ambit(
     env = {},
     cwd = '/nonexistent',
     errIsTerminal = false,
+    outIsTerminal = false,
     interruptAfterMs = null,
     question = async () => null,
     out = new Sink(),
@@ -81,6 +82,7 @@ export async function ambit(
     readonly env?: Record<string, string>;
     readonly cwd?: string;
     readonly errIsTerminal?: boolean;
+    readonly outIsTerminal?: boolean;
     readonly interruptAfterMs?: number | null;
     /** What is answered to a question; without it nobody sits there. */
     readonly question?: (text: string) => Promise<string | null>;
@@ -92,6 +94,7 @@ export async function ambit(
     out,
     err,
     errIsTerminal,
+    outIsTerminal,
     env,
     cwd,
     question,

@@ -20,8 +20,28 @@ export type {
   Scope,
   Signer,
 } from './boundary.ts';
+export { readBoundary } from './boundary-file.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
+export { difference } from './difference/difference.ts';
+export {
+  changes,
+  type Difference,
+  type Effect,
+  type Implication,
+  type Implied,
+  type Line,
+  type Named,
+  type NamingPolicy,
+  narrows,
+  type Oracle,
+  type PolicyReader,
+  pointer,
+  type Said,
+  type Side,
+  widens,
+} from './difference/line.ts';
+export { textualImplication } from './difference/textual.ts';
 export { type Document, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { DifferenceSchema } from './difference/schema.ts';
 import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
 import { map, NAME, oneOf, opt, strict, text } from './schema-parts.ts';
@@ -373,6 +374,7 @@ export function emitSchemas(): Readonly<Record<string, unknown>> {
   });
   return {
     'contract.schema.json': emitted('contract', Contract),
+    'difference.schema.json': emitted('difference', DifferenceSchema),
     'environment.schema.json': emitted('environment', Environment),
   };
 }

@@ -49,13 +49,28 @@ function failed(decisions: readonly Decision[]): Refusal {
 
 /** Whether a subject may read the whole evidence of others' sessions on the product, for one of its purposes. */
 export function mayReadEvidence(compiled: CompiledPolicies, subject: Subject, purpose: string | null): Decision {
+  return mayAct(compiled, subject, purpose, 'readEvidence');
+}
+
+/** Whether a subject may review the product, for one of its purposes. Only people do. */
+export function mayReview(compiled: CompiledPolicies, subject: Subject): Decision {
+  return mayAct(compiled, subject, null, 'review');
+}
+
+function mayAct(
+  compiled: CompiledPolicies,
+  subject: Subject,
+  purpose: string | null,
+  action: 'readEvidence' | 'review',
+): Decision {
   const product = productOf(compiled.boundary);
   const declared = Object.keys(compiled.boundary.purposes);
   const purposes = declared.filter((one) => purpose === null || one === purpose);
-  const denied: Decision = { action: 'readEvidence', resource: name(product), allowed: false, determinedBy: [] };
+  const denied: Decision = { action, resource: name(product), allowed: false, determinedBy: [] };
+  if (action === 'review' && subject.kind !== 'user') return denied;
   for (const asked of purposes) {
     try {
-      const answer = decide(compiled, subject, asked, 'readEvidence', product);
+      const answer = decide(compiled, subject, asked, action, product);
       if (answer.allowed) return { ...denied, ...answer };
     } catch (error) {
       if (error instanceof PolicyFailed) return denied;

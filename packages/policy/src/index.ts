@@ -1,7 +1,8 @@
 /** Subject, purpose and boundary to grant: Cedar decides. */
-export { authorize, mayReadEvidence } from './authorize.ts';
+export { authorize, mayReadEvidence, mayReview } from './authorize.ts';
 export { compareGrants, type Difference, effectOf, type Granted } from './compare.ts';
 export { type CompiledPolicies, compilePolicies, PolicyInvalid, validatePolicies } from './compile.ts';
+export { withPolicies } from './difference/reader.ts';
 export type {
   Authorization,
   Decision,

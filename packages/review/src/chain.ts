@@ -1,6 +1,6 @@
-import type { Boundary } from '@ambit/contract';
-import { type Change, type Coverage, coverageOf, type Judging, ownersDiffer, short } from './coverage.ts';
-import type { Differ, Difference, Effect, Named } from './difference.ts';
+import type { Boundary, Difference, Effect } from '@ambit/contract';
+import { type Change, type Coverage, coverageOf, type Judging, reviewersDiffer, short } from './coverage.ts';
+import { type Differ, effectOf, type Named, unknownDifference } from './difference.ts';
 import type { Refusal } from './refusal.ts';
 import { NOTHING, type ReviewStatement, type RevocationStatement, type Signed } from './statement.ts';
 
@@ -81,15 +81,15 @@ function changeOf(archive: Archive, from: string, to: Named, effect: Effect | nu
   // What another product or environment was has no say, whoever signed that.
   const own = before?.product.name === product.name && before.environment === environment;
   if (before === undefined || (before !== null && !own)) return null;
-  const owners = { before: before?.product.owner ?? null, after: product.owner };
   return {
     product: product.name,
     version: product.version,
     environment,
     from,
     to: to.fingerprint,
-    ...owners,
-    effect: effect !== null && ownersDiffer(owners) ? 'widens' : effect,
+    before: before?.product.owner ?? null,
+    after: product.owner,
+    effect,
   };
 }
 
@@ -98,14 +98,14 @@ export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
   const established = establishedOf(archive);
   const judging: Judging = { ...archive, authors: asked.authors ?? [], now: asked.now };
   const steps = asked.from === undefined ? stepsTo(archive, to, asked.now, established) : [asked.from];
-  const differing = (from: string): Difference => asked.differences.get(from) ?? unknown(from, to);
+  const differing = (from: string): Difference => asked.differences.get(from) ?? unknownDifference(to);
   const verdicts = steps.map((from) => {
     const change = changeOf(archive, from, to, null);
     const difference = differing(from);
     if (change === null) return broken(from, to, difference);
-    const effect = ownersDiffer(change) ? 'widens' : difference.effect;
+    const effect = reviewersDiffer(change) ? 'widens' : effectOf(difference);
     const roots = from === NOTHING ? new Set([to.fingerprint]) : (established.get(from) ?? new Set<string>());
-    const found = { ...coverageOf({ ...change, effect }, judging), from, difference: { ...difference, effect } };
+    const found = { ...coverageOf({ ...change, effect }, judging), from, difference };
     return rooted(found, from, roots, asked.root ?? null);
   });
   const [best] = verdicts.toSorted((a, b) => rank(b) - rank(a) || b.counted.length - a.counted.length);
@@ -148,15 +148,10 @@ export async function differencesTo(
     // A boundary of another version of Ambit may not be readable as one: nobody can tell what it showed.
     const found = await Promise.resolve(before)
       .then((named) => differ(named, to))
-      .catch(() => unknown(from, to));
+      .catch(() => unknownDifference(to));
     differences.set(from, found);
   }
   return differences;
-}
-
-function unknown(from: string, to: Named): Difference {
-  const lines = [{ effect: 'widens' as const, text: 'cannot tell what differs: what was there before cannot be read' }];
-  return { from, to: to.fingerprint, effect: 'widens', lines };
 }
 
 /** What was approved last: what may still be served before what may not, and then the newest. */

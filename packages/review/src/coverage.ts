@@ -1,5 +1,5 @@
-import { type Boundary, canonicalize, keyId, type Signer } from '@ambit/contract';
-import { asStrong, type Effect, stronger } from './difference.ts';
+import { type Boundary, canonicalize, type Effect, keyId, type Signer } from '@ambit/contract';
+import { asStrong, stronger } from './difference.ts';
 import { signerOf } from './envelope.ts';
 import { limits } from './limits.ts';
 import { refusal, type Refusal } from './refusal.ts';
@@ -90,7 +90,7 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
     if (known === undefined || known.expires < found.expires) people.set(found.who, found);
   }
   const listed = change.before ?? change.after;
-  const needed = peopleNeeded(ownersDiffer(change) ? 'widens' : effect, [change.before, change.after]);
+  const needed = peopleNeeded(reviewersDiffer(change) ? 'widens' : effect, [change.before, change.after]);
   const counted = [...people.values()].toSorted((a, b) => (a.who < b.who ? -1 : 1));
   const covered = counted.length >= needed;
   if (!covered) refusals.push(tooFew(change, counted, needed, effect));
@@ -98,7 +98,7 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
   return {
     covered,
     until: covered ? (expiries[needed - 1] ?? null) : null,
-    effect: ownersDiffer(change) ? 'widens' : effect,
+    effect: reviewersDiffer(change) ? 'widens' : effect,
     needed,
     counted,
     refusals,
@@ -109,12 +109,9 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
   };
 }
 
-/** A change of those who approve is never less than a widening. */
-export function ownersDiffer({ before, after }: Pick<Change, 'before' | 'after'>): boolean {
-  if (before === null) return true;
-  const plain = ({ reviewers, agents = [], approvals = {} }: Owner): string =>
-    canonicalize([reviewers, agents, approvals]);
-  return plain(before) !== plain(after);
+/** A change of those who approve is never less than a widening: a single one of them shall not put the others out. */
+export function reviewersDiffer({ before, after }: Pick<Change, 'before' | 'after'>): boolean {
+  return before === null || canonicalize(before.reviewers) !== canonicalize(after.reviewers);
 }
 
 /** Who wrote the change, as reviews whose signature holds say, and as is known from elsewhere. */

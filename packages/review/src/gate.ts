@@ -1,8 +1,9 @@
+import type { Difference } from '@ambit/contract';
 import { archiveMark, readArchive } from './archive.ts';
 import { type BreakGlass, type Opening, openingOf, readOpenings } from './break-glass.ts';
 import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf } from './chain.ts';
 import { short } from './coverage.ts';
-import type { Differ, Difference, Named } from './difference.ts';
+import type { Differ, Named } from './difference.ts';
 import type { Refusal } from './refusal.ts';
 import type { BreakGlassStatement, Signed } from './statement.ts';
 

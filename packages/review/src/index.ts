@@ -10,15 +10,7 @@ export {
 } from './break-glass.ts';
 export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
 export { type Change, type Counted, type Coverage, coverageOf, type Judging, peopleNeeded, short } from './coverage.ts';
-export {
-  type Differ,
-  type Difference,
-  differenceDigest,
-  type DifferenceLine,
-  type Effect,
-  type Named,
-  plainDifference,
-} from './difference.ts';
+export { type Differ, differenceDigest, effectOf, type Named } from './difference.ts';
 export { type Envelope, readEnvelope, signedBytes, statementDigest } from './envelope.ts';
 export { Gate, type Standing, type Watched, whyRefused } from './gate.ts';
 export { limits } from './limits.ts';

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Differ, type Named, plainDifference, type Verdict } from '../src/index.ts';
+import type { Named, Verdict } from '../src/index.ts';
 import {
   approval,
   archive,
   boundary,
+  differing,
   DAY,
   HOUR,
   listed,
@@ -24,10 +25,7 @@ const [ann, bo, cy, eve] = ['ann', 'bo', 'cy', 'eve'].map(person) as [
 const reviewers = [ann.listed, bo.listed, cy.listed];
 const first = boundary({ reviewers });
 const second = boundary({ reviewers }, 'v2', { functions: ['sha256'] });
-const narrower: Differ = (from, to) => ({
-  ...plainDifference(from, to),
-  effect: from === null ? 'widens' : 'narrows',
-});
+const narrower = differing('narrows');
 
 const codes = ({ refusals }: Verdict): readonly string[] => refusals.map(({ code }) => code);
 const founding = async () => [await approval(ann, null, first), await approval(bo, null, first)];

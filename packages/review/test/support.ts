@@ -1,5 +1,14 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { type Boundary, fingerprint, keyId, keyText, type Signer } from '@ambit/contract';
+import {
+  type Boundary,
+  difference,
+  type Effect,
+  fingerprint,
+  keyId,
+  keyText,
+  type Signer,
+  textualImplication,
+} from '@ambit/contract';
 import {
   type Archive,
   type Asked,
@@ -8,7 +17,6 @@ import {
   instant,
   type Named,
   NOTHING,
-  plainDifference,
   readEnvelope,
   REVIEW_NAMESPACE,
   REVIEW_TYPE,
@@ -153,15 +161,20 @@ export async function revocation(
   );
 }
 
+/** Says what differs; of one that does as it is told, what that does. */
+export function differing(effect?: Effect): Differ {
+  const policies = { lines: () => [], naming: () => [], exempting: () => [] };
+  return async (from, to) => {
+    const found = await difference(from?.boundary ?? null, to.boundary, { ...textualImplication, policies });
+    return effect === undefined || from === null ? found : { ...found, effect };
+  };
+}
+
 /** Whether a boundary is approved an hour after noon. */
 export async function judged(
   files: Archive,
   to: Named,
-  {
-    differ = plainDifference,
-    now = NOON + HOUR,
-    ...more
-  }: Partial<Omit<Asked, 'differences'>> & { differ?: Differ } = {},
+  { differ = differing(), now = NOON + HOUR, ...more }: Partial<Omit<Asked, 'differences'>> & { differ?: Differ } = {},
 ): Promise<Verdict> {
   const differences = await differencesTo(files, to, stepsTo(files, to, now), differ);
   return verdictOf(files, to, { now, differences, ...more });

@@ -1,13 +1,7 @@
+import type { Difference } from '@ambit/contract';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Difference,
-  readEnvelope,
-  type ReviewStatement,
-  type Signed,
-  signedStatement,
-  verdictOf,
-} from '../src/index.ts';
+import { readEnvelope, type ReviewStatement, type Signed, signedStatement, verdictOf } from '../src/index.ts';
 import { approval, archive, boundary, HOUR, NOON, person, reviewOf, signed } from './support.ts';
 
 const [ann, bo] = [person('ann'), person('bo')];

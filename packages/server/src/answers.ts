@@ -260,6 +260,14 @@ export const OpenApi = {
   additionalProperties: true,
 };
 
+/** A boundary, whole: what its fingerprint covers. */
+export const Boundary = {
+  type: 'object',
+  required: ['format', 'product', 'environment'],
+  properties: { format: { const: 'ambit/boundary/v1' }, product: anything, environment: text },
+  additionalProperties: true,
+};
+
 /** A response that is JSON. */
 export function json(description: string, schema: object): object {
   return { description, content: { 'application/json': { schema } } };

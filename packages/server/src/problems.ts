@@ -24,6 +24,7 @@ export const problems = {
   query_unknown: [404, 'names', 'No such named query in this session'],
   session_unknown: [404, 'session', 'No such session for this subject'],
   checkpoint_unknown: [404, 'evidence', 'The log was never of that size'],
+  boundary_refused: [403, 'policy', 'Only who may review the product, or read all of its evidence, sees its boundary'],
   replay_refused: [403, 'policy', 'Only who may read all of the evidence replays sessions'],
   replay_impossible: [409, 'session', 'The session left nothing that a replay could be compared with'],
   session_ended: [409, 'session', 'The session has ended'],

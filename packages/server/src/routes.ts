@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { addBoundaryRoute } from './routes/boundary.ts';
 import { addEvidenceRoutes } from './routes/evidence.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addProductRoutes } from './routes/product.ts';
@@ -12,6 +13,7 @@ import type { Serving } from './serving.ts';
 export function addRoutes(app: FastifyInstance, serving: Serving): void {
   addQueryRoutes(app, serving);
   addProductRoutes(app, serving);
+  addBoundaryRoute(app, serving);
   addSessionRoutes(app, serving);
   addReplayRoute(app, serving);
   addEvidenceRoutes(app, serving);

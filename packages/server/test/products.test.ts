@@ -105,6 +105,7 @@ describe('the API description', () => {
       '/v1/openapi.json',
       '/v1/products',
       '/v1/products/{product}',
+      '/v1/products/{product}/boundary',
       '/v1/products/{product}/openapi.json',
       '/v1/products/{product}/queries/{name}',
       '/v1/products/{product}/query',

@@ -1,5 +1,8 @@
-import type { Difference, Refusal } from '@ambit/review';
+import type { Refusal } from '@ambit/review';
 import { NOTHING, short } from '@ambit/review';
+
+import { differenceMarkdown } from './difference-markdown.ts';
+import type { Called } from './difference.ts';
 
 import { printable } from '../display.ts';
 import type { Reviewed } from '../reviews/reviewed.ts';
@@ -9,11 +12,6 @@ export function titleOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdic
   const { name, version } = product.boundary.product;
   const from = verdict.from === NOTHING ? NOTHING : short(verdict.from);
   return `${name} ${version} in ${product.boundary.environment}: ${from} to ${short(product.fingerprint)}, ${verdict.effect}`;
-}
-
-/** What differs, a line each. */
-export function differenceLines({ lines }: Difference): readonly string[] {
-  return lines.map(({ effect, text }) => `  ${effect.padEnd(7)}  ${printable(text)}`);
 }
 
 /** What waits for whom, for people. */
@@ -67,7 +65,7 @@ export function statusJson({ product, environment, required, verdict }: Reviewed
     from: verdict.from,
     to: product.fingerprint,
     effect: verdict.effect,
-    lines: verdict.difference.lines,
+    difference: verdict.difference,
     covered: verdict.covered,
     until: verdict.until === null ? null : dayOf(verdict.until),
     needed: verdict.needed,
@@ -112,13 +110,18 @@ export function checkMarkdown(all: readonly Checked[], gone: readonly string[], 
   return `${lines.join('\n')}\n`;
 }
 
+/** What both sides are called. */
+export function calledOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdict'>): Called {
+  const { environment } = product.boundary;
+  return { from: verdict.from === NOTHING ? NOTHING : `approved for ${environment}`, to: 'this' };
+}
+
 function checkedLines(checked: Checked): readonly string[] {
   const { product, verdict, authors } = checked;
   return [
     `### ${marked(titleOf(checked))}`,
     '',
-    ...verdict.difference.lines.map(({ effect, text }) => `- **${effect}** ${marked(text)}`),
-    '',
+    differenceMarkdown(verdict.difference, calledOf(checked)),
     ...(authors.length === 0 ? [] : [`- written by ${marked(authors.join(', '))}`]),
     ...verdict.counted.map(
       ({ who, expires, reason }) => `- approved by **${marked(who)}** until ${expires}: ${marked(reason)}`,

@@ -16,7 +16,8 @@ import {
 } from '@ambit/review';
 
 import { CliError, exitCodes } from '../failure.ts';
-import { differenceLines, titleOf } from '../page/review.ts';
+import { differencePage } from '../page/difference.ts';
+import { calledOf, titleOf } from '../page/review.ts';
 import { say, type Terminal, writeOut } from '../terminal.ts';
 import { addedIn, authorsIn, authorsNow, gitOf } from './git.ts';
 import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
@@ -47,7 +48,8 @@ export async function approve(terminal: Terminal, contract: string, options: App
   if (who.emails.some((email) => authors.includes(email))) {
     throw new CliError(exitCodes.failed, `${who.name} wrote the change`, 'somebody else approves it');
   }
-  for (const line of [titleOf(reviewed), ...differenceLines(reviewed.verdict.difference)]) say(terminal, line);
+  say(terminal, titleOf(reviewed));
+  terminal.err.write(differencePage(reviewed.verdict.difference, calledOf(reviewed), false));
   say(terminal, `written by ${authors.join(', ')}`);
   await confirmed(terminal, `Does ${who.name} approve this until ${instant(expires)}?`, options.yes);
 
@@ -63,7 +65,7 @@ export async function approve(terminal: Terminal, contract: string, options: App
       environment: boundary.environment,
       from: verdict.from,
       to: fingerprint,
-      effect: verdict.difference.effect,
+      effect: verdict.effect,
       difference: differenceDigest(verdict.difference),
       authors: [...authors],
       reason: options.reason,

@@ -1,9 +1,11 @@
+import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
 import { type BoundEnvironment, breakGlassOf, isReviewed, type Product } from '@ambit/session';
 
 import { limits } from '../limits.ts';
-import { differ } from './differing.ts';
+import { implicationOf } from '../diff/compare.ts';
+import { differWith } from './differing.ts';
 
 /** Products behind gates that serve what owners approved. */
 export interface Gates {
@@ -16,15 +18,17 @@ interface Gating {
   readonly environment: BoundEnvironment;
   readonly products: readonly Product[];
   readonly log: EvidenceLog;
+  readonly engine: Engine;
   /** Folder of openings without a review. */
   readonly openings: string;
   readonly tell: (line: string) => void;
 }
 
 /** Puts a gate before each product, where the environment serves only what owners approved. */
-export async function gateProducts({ environment, products, log, openings, tell }: Gating): Promise<Gates> {
+export async function gateProducts({ environment, products, log, engine, openings, tell }: Gating): Promise<Gates> {
   if (!isReviewed(environment.value)) return { products, close: async () => {} };
   const breakGlass = breakGlassOf(environment.value, openings);
+  const differ = differWith(implicationOf(engine));
   const watches = await Promise.all(
     products.map(async (product) => {
       const { name } = product.boundary.product;

@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import {
   type Archive,
+  type Differ,
   differencesTo,
   readArchive,
   reviewsFolder,
@@ -8,12 +9,13 @@ import {
   type Verdict,
   verdictOf,
 } from '@ambit/review';
-import { isReviewed, type Product } from '@ambit/session';
+import { isReviewed, loadProducts, type Product } from '@ambit/session';
 
 import { environmentOf } from '../environment.ts';
-import { loadContracts } from '../serving.ts';
+import { checked, contractsOf } from '../serving.ts';
 import type { Terminal } from '../terminal.ts';
-import { differ } from './differing.ts';
+import { implicationOf } from '../diff/compare.ts';
+import { differWith } from './differing.ts';
 
 /** A product in an environment, with what its reviews say of it. */
 export interface Reviewed {
@@ -42,19 +44,29 @@ export async function reviewedProducts(
   environment: string,
   known: Known = {},
 ): Promise<readonly Reviewed[]> {
-  const required = isReviewed((await environmentOf(environment)).value);
-  const products = await loadContracts(terminal, paths, environment);
-  return Promise.all(
-    products.map(async (product) => {
-      const { name } = product.boundary.product;
-      const folder = reviewsFolder(product.file, name, product.boundary.environment);
-      const archive = await readArchive(folder);
-      return { product, environment, required, folder, archive, verdict: await judge(product, archive, known) };
-    }),
-  );
+  const bound = await environmentOf(environment);
+  const files = await contractsOf(terminal, paths);
+  return checked(async (engine) => {
+    const differ = differWith(implicationOf(engine));
+    const products = await loadProducts(files, bound, engine);
+    return Promise.all(
+      products.map(async (product) => {
+        const { name } = product.boundary.product;
+        const folder = reviewsFolder(product.file, name, product.boundary.environment);
+        const archive = await readArchive(folder);
+        const verdict = await judge(product, archive, known, differ);
+        return { product, environment, required: isReviewed(bound.value), folder, archive, verdict };
+      }),
+    );
+  });
 }
 
-async function judge(product: Product, archive: Archive, { authors, root, from }: Known): Promise<Verdict> {
+async function judge(
+  product: Product,
+  archive: Archive,
+  { authors, root, from }: Known,
+  differ: Differ,
+): Promise<Verdict> {
   const now = Date.now();
   const steps = from === undefined ? stepsTo(archive, product, now) : [from];
   return verdictOf(archive, product, {

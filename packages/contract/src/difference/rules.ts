@@ -1,0 +1,48 @@
+import type { Boundary } from '../boundary.ts';
+import { anonymousLines, claimLines, productLines, purposeLines, seenByPolicies, sessionLines } from './access.ts';
+import { type Comparing, type Line, widens } from './line.ts';
+import { maskLines } from './masks.ts';
+import { rowFilterLines } from './row-filters.ts';
+import { engineLines, limitLines, settingLines } from './running.ts';
+import { catalogLines, storeLines, tableLines } from './sources.ts';
+import { functionLines, queryLines, viewLines } from './sql.ts';
+import { shown } from './walk.ts';
+
+/** What it means that a member of a boundary differs. */
+export type MemberRule<V> = (comparing: Comparing, before: V, after: V) => readonly Line[] | Promise<readonly Line[]>;
+
+/** A rule for every member of a boundary: one that has none does not compile. */
+export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary[Member]> } = {
+  format: (_, before, after) => [
+    { path: '/format', subject: 'the format of boundaries', before, after, ...widens('nobody can tell what it means') },
+  ],
+  product: productLines,
+  environment: (comparing, before, after) => [
+    {
+      path: '/environment',
+      subject: 'the environment',
+      before: shown(before),
+      after: shown(after),
+      ...seenByPolicies(comparing, { attribute: 'environment' }, 'no policy depends on it'),
+    },
+  ],
+  purposes: (_, before, after) => purposeLines(before, after),
+  claims: claimLines,
+  anonymous: (_, before, after) => anonymousLines(before, after),
+  session: (_, before, after) => sessionLines(before, after),
+  stores: storeLines,
+  catalogs: catalogLines,
+  tables: tableLines,
+  views: (_, before, after) => viewLines(before, after),
+  functions: (_, before, after) => functionLines(before, after),
+  settings: settingLines,
+  limits: (_, before, after) => limitLines(before, after),
+  rowFilters: rowFilterLines,
+  masks: maskLines,
+  queries: (_, before, after) => queryLines(before, after),
+  policies: ({ before, after, oracle }) => oracle.policies.lines(before, after),
+  engine: (_, before, after) => engineLines(before, after),
+};
+
+/** Members whose lines depend on others: their own text may be the same and mean something else. */
+export const dependent: readonly (keyof Boundary)[] = ['rowFilters', 'masks'];
