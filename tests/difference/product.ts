@@ -37,6 +37,7 @@ export interface Rule {
 
 /** Row filters that drafts have, with the same in TypeScript: so that a test can decide between any two. */
 export const filters: Readonly<Record<string, (row: Row, level: number | null) => boolean>> = {
+  'a < 2': ({ a }) => a < 2,
   'a < 5': ({ a }) => a < 5,
   'a < 10': ({ a }) => a < 10,
   "a < 10 AND b = 'xy'": ({ a, b }) => a < 10 && b === 'xy',
@@ -55,7 +56,7 @@ export interface Row {
 
 export const rows: readonly Row[] = Array.from({ length: 40 }, (_, id) => ({
   id,
-  a: (id * 7) % 20,
+  a: ((id * 7) % 20) - 4,
   b: ['xy', 'xz', 'yy', 'yz'][id % 4] ?? '',
   c: id % 5,
 }));
@@ -69,6 +70,8 @@ const maskTexts: Readonly<Record<Column, readonly string[]>> = {
     'c',
     'value + c',
     '-value',
+    'a / 5 * 5',
+    'a / 20 * 20',
     'a % 2',
     'CASE WHEN value = 0 THEN c ELSE value END',
   ],

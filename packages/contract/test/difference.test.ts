@@ -129,6 +129,7 @@ describe('masks', () => {
     ['fewer characters', 'origin', 'left(value, 3)', 'substr(value, 1, 2)', 'narrows'],
     ['more characters', 'origin', 'substr(value, 1, 2)', 'substr(value, 1, 3)', 'widens'],
     ['wider steps', 'delay', 'value / 15 * 15', 'value / 60 * 60', 'narrows'],
+    ['wider steps, the column by its name', 'delay', 'delay / 15 * 15', 'value / 60 * 60', 'narrows'],
     ['steps that do not fit', 'delay', 'value / 15 * 15', 'value / 40 * 40', 'widens'],
     ['steps of a text', 'origin', 'value / 15 * 15', 'value / 60 * 60', 'widens'],
     ['something made of what was shown', 'origin', 'left(value, 2)', 'upper(left(value, 2))', 'narrows'],
@@ -145,6 +146,7 @@ describe('masks', () => {
   test.each([
     ['of the value narrows', 'value / 15 * 15', 'narrows'],
     ['of another column widens: it may show that', 'CASE WHEN value > 0 THEN 1 ELSE length(origin) END', 'widens'],
+    ['of the column that nothing else masks narrows', 'delay / 15 * 15', 'narrows'],
     ['with a subquery widens', '(SELECT max(latitude) FROM places)', 'widens'],
   ] as const)('one that is added and is made %s', async (_, sql, effect) => {
     expect(await linesOf({}, { masks: { m: on('delay', sql) } })).toMatchObject([

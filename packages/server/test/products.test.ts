@@ -69,7 +69,9 @@ describe('a product', () => {
   it('has a document of its own, with each named query as an operation', async () => {
     const document = (await as(ada, '/v1/products/shop/openapi.json', 'reporting')).json();
     const paths = document['paths'] as Record<string, { get: { parameters: unknown[] }; post: object }>;
-    const own = ['', '/openapi.json', '/queries/largest', '/query'].map((path) => `/v1/products/shop${path}`);
+    const own = ['', '/boundary', '/openapi.json', '/queries/largest', '/query'].map(
+      (path) => `/v1/products/shop${path}`,
+    );
     expect(Object.keys(paths).toSorted()).toEqual(own);
     expect(paths['/v1/products/shop/queries/largest']?.get.parameters).toMatchObject([
       { name: 'above', in: 'query', required: false, schema: { type: 'number', default: 0 } },

@@ -199,8 +199,7 @@ function environmentFile(
     if (statSync(file, { throwIfNoEntry: false })?.isFile() === true) return file;
     throw new CliError(exitCodes.usage, `there is no environment \`${environment}\` in ${tree.label}`);
   }
-  const places = [beside ?? contracts, workingPath(tree, dirname(contract))].filter((path) => path !== null);
-  for (const path of places) {
+  for (const path of [tree.at(beside ?? contracts), dirname(contract)]) {
     const found = environmentIn(tree, path, environment);
     if (found !== null) return found;
   }
@@ -210,9 +209,4 @@ function environmentFile(
     `there is no environment \`${environment}\` beside the contract, in ${tree.label}`,
     'it is a YAML file with `kind: Environment` and that name; --contracts names a folder that holds it',
   );
-}
-
-/** Of the working tree alone a file's folder is a place to look: in another, places are named as in the working tree. */
-function workingPath(tree: Tree, folder: string): string | null {
-  return tree === workingTree ? folder : null;
 }

@@ -77,9 +77,9 @@ export function contractIn(tree: Tree, path: string, product: string, version: s
   return first?.file ?? null;
 }
 
-/** The file of an environment by its name; null: there is none. */
+/** The file of an environment by its name, in a file or folder of the tree; null: there is none. */
 export function environmentIn(tree: Tree, path: string, name: string): string | null {
-  const found = declaredIn(tree.at(path)).filter((one) => one.kind === 'Environment' && one.name === name);
+  const found = declaredIn(path).filter((one) => one.kind === 'Environment' && one.name === name);
   if (found.length > 1) {
     const files = found.map(({ file }) => `\`${tree.told(file)}\``).join(', ');
     throw new CliError(

@@ -2,9 +2,9 @@
 // saw the one learns nothing from the other.
 
 /** Why what `now` shows follows from what `before` showed of the same value, or null where that is not known. */
-export function coarser(before: string, now: string, types: readonly string[]): string | null {
+export function coarser(before: string, now: string, type: string): string | null {
   const [old, is] = [before.trim(), now.trim()];
-  return nested(old, is) ?? truncated(old, is) ?? shortened(old, is) ?? stepped(old, is, types);
+  return nested(old, is) ?? truncated(old, is) ?? shortened(old, is) ?? stepped(old, is, type);
 }
 
 /** `now` is made of the whole of `before`, a call, and of nothing else of the value. */
@@ -51,8 +51,8 @@ function shortened(before: string, now: string): string | null {
 }
 
 /** Whole numbers in steps: `value / 15 * 15`. */
-function stepped(before: string, now: string, types: readonly string[]): string | null {
-  if (!types.every((type) => ['tinyint', 'smallint', 'int', 'bigint'].includes(type))) return null;
+function stepped(before: string, now: string, type: string): string | null {
+  if (!['tinyint', 'smallint', 'int', 'bigint'].includes(type)) return null;
   const step = (sql: string) => {
     const [, by = '', times] = /^value\s*\/\s*(\d{1,9})\s*\*\s*(\d{1,9})$/.exec(sql) ?? [];
     return by === times && Number(by) > 0 ? Number(by) : null;

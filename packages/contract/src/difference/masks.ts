@@ -3,7 +3,7 @@ import { described, seenByPolicies } from './access.ts';
 import { coarser } from './coarser.ts';
 import { changes, type Comparing, type Line, narrows, pointer, quoted, type Said, widens } from './line.ts';
 import { members, own, without } from './walk.ts';
-import { isConstant, looksElsewhere, names } from './words.ts';
+import { asValue, isConstant, looksElsewhere, names } from './words.ts';
 
 // Masks on a column apply one after the other. A mask may name other columns too, raw: one that does can show more than
 // it hides.
@@ -74,7 +74,7 @@ function covered(comparing: Comparing, id: string, mask: BoundaryMask, on: strin
   const old = chainOf(comparing.before, on);
   const behind = chain.slice(chain.indexOf(id) + 1).filter((other) => old.includes(other));
   if (behind.length > 0) return widens(`it applies before ${quoted(behind)}, and nobody can tell what they then show`);
-  const other = otherColumn(comparing, on, mask.with);
+  const other = otherColumn(comparing, on, textOn(comparing, mask, on));
   if (other !== null) return widens(other);
   return narrows('everyone who is not exempted sees what it makes of the value');
 }
@@ -86,6 +86,12 @@ function alwaysOne(comparing: Comparing, id: string, mask: BoundaryMask, on: str
   const chain = chainOf(comparing.after, on);
   const behind = chain.slice(chain.indexOf(id) + 1).map((other) => comparing.after.masks[other]?.with ?? '');
   return isConstant(mask.with) && behind.every((sql) => otherColumn(comparing, on, sql) === null);
+}
+
+/** What a mask says of a column. Where nothing else masks it, its name is the value. */
+function textOn({ before, after }: Comparing, { with: sql }: BoundaryMask, on: string): string {
+  const masks = new Set([...chainOf(before, on), ...chainOf(after, on)]);
+  return masks.size > 1 ? sql : asValue(sql, on.slice(on.indexOf('.') + 1));
 }
 
 /** Why a mask may show something else than the value that it masks, or null. */
@@ -186,17 +192,16 @@ function otherText(
   if (without(old.claims, now.claims).length > 0)
     return widens('who lacks a claim that it named was refused, and is not any more');
   if (kept.every((on) => alwaysOne(comparing, id, now, on))) return narrows(ONE_VALUE);
-  const types = kept.map((on) => typeOf(comparing.after, on) ?? '');
-  const last = kept.every((on) =>
-    [comparing.before, comparing.after].every((boundary) => chainOf(boundary, on).length === 1),
-  );
-  const other = kept
-    .map((on) => otherColumn(comparing, on, old.with) ?? otherColumn(comparing, on, now.with))
-    .find((one) => one !== null);
-  if (other === undefined && last) {
-    const reason = coarser(old.with, now.with, types);
-    if (reason !== null) return narrows(reason);
-  }
+  const reasons = kept.map((on) => {
+    const chains = [comparing.before, comparing.after].map((boundary) => chainOf(boundary, on));
+    // Behind or before others, what it shows is not what is seen.
+    if (chains.some((chain) => chain.length > 1)) return null;
+    const [was, is] = [textOn(comparing, old, on), textOn(comparing, now, on)];
+    if ((otherColumn(comparing, on, was) ?? otherColumn(comparing, on, is)) !== null) return null;
+    return coarser(was, is, typeOf(comparing.after, on) ?? '');
+  });
+  const [reason] = reasons;
+  if (reason !== undefined && reason !== null && !reasons.includes(null)) return narrows(reason);
   return widens(`nobody can tell whether it shows more of ${quoted(kept)}`);
 }
 

@@ -150,7 +150,8 @@ function holdingForAll(
 ): readonly (readonly [string, BoundaryRowFilter])[] {
   return Object.entries(after.rowFilters)
     .filter(([name, filter]) => name !== id && filter.table === table)
-    .filter(([name]) => oracle.policies.exempting(after, 'RowFilter', name).length === 0);
+    .filter(([name]) => oracle.policies.exempting(after, 'RowFilter', name).length === 0)
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
 
 /** Why the same words may mean something else in the two boundaries, or null. */

@@ -50,19 +50,19 @@ export function limitLines(before: BoundaryLimits, after: BoundaryLimits): reado
     means: (old, now) => (now > old ? widens('more may ask at once') : narrows('fewer may ask at once')),
   });
   const rules: Rules<BoundaryLimits> = {
-    timeoutMs: of('milliseconds'),
-    memoryBytes: of('bytes of memory'),
-    spillBytes: of('bytes of spill files'),
-    rows: of('rows of a result'),
-    bytes: of('bytes of a result'),
-    statementBytes: of('bytes of a statement'),
-    statementNodes: of('parts of a statement'),
-    statementDepth: of('depth of a statement'),
-    planNodes: of('steps of a plan'),
-    concurrency: together('sessions at once'),
-    queue: together('requests that wait'),
+    timeoutMs: of('the limit on milliseconds'),
+    memoryBytes: of('the limit on bytes of memory'),
+    spillBytes: of('the limit on bytes of spill files'),
+    rows: of('the limit on rows of a result'),
+    bytes: of('the limit on bytes of a result'),
+    statementBytes: of('the limit on bytes of a statement'),
+    statementNodes: of('the limit on parts of a statement'),
+    statementDepth: of('the limit on the depth of a statement'),
+    planNodes: of('the limit on steps of a plan'),
+    concurrency: together('the limit on how many are open'),
+    queue: together('the limit on how many wait for one'),
   };
-  return members({ path: ['limits'], subject: 'the limits' }, before, after, rules);
+  return members({ path: ['limits'], subject: 'sessions' }, before, after, rules);
 }
 
 export function engineLines(before: Boundary['engine'], after: Boundary['engine']): readonly Line[] {

@@ -29,10 +29,13 @@ export function storeLines({ after: boundary }: Comparing, before: Boundary['sto
 
 /** Who reads a store: tables, and row filters that look into them. */
 function readers(boundary: Boundary, store: string): string {
-  const tables = Object.keys(boundary.tables).filter((table) => storeOf(boundary, table) === store);
+  const tables = Object.keys(boundary.tables)
+    .filter((table) => storeOf(boundary, table) === store)
+    .toSorted();
   const filters = Object.entries(boundary.rowFilters)
     .filter(([, { reads }]) => Object.keys(reads.tables).some((table) => tables.includes(table)))
-    .map(([name]) => name);
+    .map(([name]) => name)
+    .toSorted();
   if (tables.length === 0) return 'no table reads it; those to come would read';
   const read = `${tables.length === 1 ? 'table' : 'tables'} ${quoted(tables)}`;
   if (filters.length === 0) return `${read} now read`;
@@ -64,7 +67,9 @@ export function catalogLines(
     added: () => changes('nothing is read through it but by tables, which have lines of their own'),
     removed: () => narrows('nothing is read through it any more'),
     changed: (old: BoundaryCatalog, now: BoundaryCatalog, name) => {
-      const tables = Object.keys(boundary.tables).filter((table) => boundary.tables[table]?.catalog === name);
+      const tables = Object.keys(boundary.tables)
+        .filter((table) => boundary.tables[table]?.catalog === name)
+        .toSorted();
       return members(place(name), old, now, {
         type: { name: 'the format', means: () => changes(`tables ${quoted(tables)} are read otherwise`) },
         store: { name: 'the store', means: () => changes(`tables ${quoted(tables)} now read other data`) },
@@ -86,7 +91,9 @@ export function tableLines(comparing: Comparing, before: Boundary['tables'], aft
 }
 
 function filtersOf({ rowFilters }: Boundary, table: string): string {
-  const filters = Object.keys(rowFilters).filter((name) => rowFilters[name]?.table === table);
+  const filters = Object.keys(rowFilters)
+    .filter((name) => rowFilters[name]?.table === table)
+    .toSorted();
   return filters.length === 0
     ? ': no row filter holds for it'
     : `, as far as row filters ${quoted(filters)} let through`;
@@ -143,9 +150,9 @@ function columnLines(
 }
 
 function masksOf({ masks }: Boundary, table: string, column: string): string {
-  const found = Object.keys(masks).filter((name) =>
-    masks[name]?.columns.some((one) => one.table === table && one.column === column),
-  );
+  const found = Object.keys(masks)
+    .filter((name) => masks[name]?.columns.some((one) => one.table === table && one.column === column))
+    .toSorted();
   return found.length === 0 ? '' : `, as masks ${quoted(found)} show them`;
 }
 

@@ -49,7 +49,11 @@ function shownColumns(before: Columns, after: Columns): Said {
 
 /** Its SQL is the same, or has a line of its own: what it reads follows. */
 function reading(before: Reads, after: Reads): Said {
+  const { tables: _t, views: _v, functions: _f, ...others } = after;
+  // One more member of what is read would have to be compared here.
+  const none: Record<string, never> = others;
   const fewer =
+    Object.keys(none).length === 0 &&
     Object.entries(after.tables).every(([table, columns]) => {
       const known = own(before.tables, table);
       return known !== undefined && columns.every((column) => known.includes(column));

@@ -9,6 +9,15 @@ export function names(sql: string, column: string): boolean {
   return new RegExp(`${start}${escaped}${end}`, 'iu').test(sql);
 }
 
+/** A mask that names the column that it masks, as one that names `value` would say it. */
+export function asValue(sql: string, column: string): string {
+  if (!/^\w+$/.test(column) || sql.includes('"')) return sql;
+  const word = new RegExp(`(?<![\\p{L}\\p{N}_$.])${column}(?![\\p{L}\\p{N}_(.])`, 'gu');
+  // What stands in quotes is text.
+  const parts = sql.split("'");
+  return parts.map((part, at) => (at % 2 === 0 ? part.replaceAll(word, 'value') : part)).join("'");
+}
+
 /** Whether SQL may hold a subquery. */
 export function looksElsewhere(sql: string): boolean {
   return /\b(?:select|from|table|values|with|exists)\b/i.test(sql);

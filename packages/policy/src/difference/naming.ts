@@ -56,7 +56,8 @@ function readsAttribute(part: Part, attribute: string): boolean {
   if (part === null || typeof part !== 'object') return false;
   if (isRecord(part)) return true;
   return Object.entries(part).some(([key, value]) => {
-    if (key === 'attr' && value === attribute) return true;
+    // `has a.b` names both.
+    if (key === 'attr' && (Array.isArray(value) ? value : [value]).includes(attribute)) return true;
     if (key !== '.' && key !== 'has') return readsAttribute(value, attribute);
     const { left, ...rest } = value as { readonly left?: Part };
     // Of a record only the member is looked at.
