@@ -68,7 +68,7 @@ await runTool(async () => {
   await setup();
   await requireFree();
   ensureKeys();
-  const words = ['serve', 'examples/flights', '--environment', 'examples/flights/development.yaml'];
+  const words = ['serve', 'examples/flights', '--environment', 'development'];
   const server = spawn(process.execPath, [command, ...words], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = new Promise((resolve) => server.once('exit', (code) => resolve(code ?? 1)));
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => server.kill('SIGTERM'));

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Engine } from '@ambit/engine';
@@ -89,6 +89,28 @@ describe('the fingerprint stays', () => {
     const bare = source.replaceAll(/^\s*#.*\n/gm, '').replaceAll(/\n\n+/g, '\n');
     expect(await fingerprintOf(bare)).toBe(before.fingerprint);
     expect(await fingerprintOf(source.replaceAll('\n', '\r\n'))).toBe(before.fingerprint);
+  });
+});
+
+describe('the fingerprint of an environment that inherits', () => {
+  it('is that of one that says all of it itself', async () => {
+    const whole = environmentText('limits: { rows: 7 }\nsettings: { datafusion.execution.batch_size: 5 }\n');
+    writeFileSync(join(folder, 'whole.yaml'), whole);
+    mkdirSync(join(folder, 'bases'));
+    const base =
+      'stores: { lake: { root: .. } }\nlimits: { rows: 9 }\nsettings: { datafusion.execution.batch_size: 5 }\n';
+    writeFileSync(join(folder, 'bases/base.yaml'), `apiVersion: ambit/v1\nkind: EnvironmentBase\n${base}`);
+    const own = 'name: test\nextends: bases/base.yaml\nlimits: { rows: 7 }\n';
+    writeFileSync(join(folder, 'own.yaml'), `apiVersion: ambit/v1\nkind: Environment\n${own}`);
+    const [one, other] = await Promise.all(
+      ['whole.yaml', 'own.yaml'].map((file) => loadEnvironment(join(folder, file))),
+    );
+    const first = await load(source, one);
+    const second = await load(source, other);
+    expect(second.boundary).toEqual(first.boundary);
+    expect(second.fingerprint).toBe(first.fingerprint);
+    expect(second.roots).toEqual(first.roots);
+    expect(first.fingerprint).not.toBe(before.fingerprint);
   });
 });
 

@@ -16,4 +16,16 @@ export const limits = {
   gitBytesMax: 256 * 1024 ** 2,
   /** Of the history of a contract. */
   historyCommitsMax: 5_000,
+  /** Between two looks for files that have changed; longer where a look takes long. */
+  watchEveryMs: 500,
+  /** A look takes no more than this part of the time. */
+  watchShareMax: 1 / 20,
+  /** Files that changed are read when nothing has changed for so long: a checkout changes many. */
+  watchQuietMs: 250,
+  /** A folder that never comes to rest is read all the same. */
+  watchUnrestMsMax: 30_000,
+  /** A clock of files may be behind this much. */
+  watchClockMs: 50,
+  /** Problems of a reload that the evidence keeps. */
+  reloadProblemsMax: 100,
 } as const;

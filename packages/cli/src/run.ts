@@ -2,6 +2,7 @@ import { Command, CommanderError } from '@commander-js/extra-typings';
 
 import { breakGlassCommand } from './commands/break-glass.ts';
 import { diffCommand } from './commands/diff.ts';
+import { environmentCommand } from './commands/environment.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
@@ -42,6 +43,7 @@ function program(terminal: Terminal): Command {
     .addCommand(serveCommand(terminal))
     .addCommand(validateCommand(terminal))
     .addCommand(diffCommand(terminal))
+    .addCommand(environmentCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))

@@ -1,14 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Environment, sizeBytes } from '@ambit/contract';
-import { type Engine, engineBinary, EngineUnavailable, startEngine } from '@ambit/engine';
+import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
+import { type Engine, engineBinary, type EngineConfig, EngineUnavailable, startEngine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import type { Exports } from '@ambit/export';
-import { InsecureListen, startServer, TlsInvalid } from '@ambit/server';
+import { InsecureListen, type ServerOptions, startServer, TlsInvalid } from '@ambit/server';
 import {
   backedEvidence,
   type BoundEnvironment,
   evidenceContract,
+  type EvidenceTables,
   findContracts,
   loadEvidenceProduct,
   loadProducts,
@@ -16,6 +17,7 @@ import {
   type Product,
   servedSettings,
   tablesFolder,
+  unusedStores,
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
@@ -23,8 +25,11 @@ import { environmentOf, explain } from './environment.ts';
 import { evidenceFolder, openEvidence, stateOf, version } from './evidence-log.ts';
 import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
-import { gateProducts } from './reviews/gates.ts';
+import { Gates } from './reviews/gates.ts';
+import { Fleet } from './fleet.ts';
+import { type Loaded, Reloader, type Reloading } from './reload.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
+import { look, watch } from './watch.ts';
 
 interface Options {
   readonly environment?: string | undefined;
@@ -37,22 +42,31 @@ export async function serveContracts(terminal: Terminal, paths: readonly string[
   const stopped = new Promise<void>((stop) => {
     terminal.onInterrupt(stop);
   });
-  const environment = await environmentOf(options.environment);
+  const since = Date.now();
+  const load = (): Promise<Loaded> => loadAll(terminal, paths, options.environment);
+  const loaded = await load();
+  tellNotes(terminal, loaded.environment, loaded.products);
+  // A worker is shut in with what is there when it starts.
+  mkdirSync(tablesFolder(evidenceFolder(terminal, loaded.environment)), { recursive: true, mode: 0o700 });
+  mkdirSync(stateFolder(terminal), { recursive: true, mode: 0o700 });
+  const fleet = await Fleet.start(workersFor(terminal, loaded));
+  try {
+    await serve(terminal, { paths, since, load, loaded, fleet, options, stopped });
+  } finally {
+    await fleet.close();
+  }
+}
+
+/** Everything that is served, read and checked. Throws what is wrong with it. */
+async function loadAll(terminal: Terminal, paths: readonly string[], named: string | undefined): Promise<Loaded> {
+  const environment = await environmentOf(named, paths);
   // Where somebody serves what Ambit comes with, it is there already.
   const files = (await contractsOf(terminal, paths)).filter((file) => resolve(file) !== evidenceContract);
-  const log = evidenceFolder(terminal, environment);
-  const [products, evidence] = await checked(async (checker) => {
-    const declared = await loadProducts(files, environment, checker);
-    return [declared, await loadEvidenceProduct(environment, checker, log)] as const;
+  return checked(async (checker) => {
+    const products = await loadProducts(files, environment, checker);
+    const evidence = await loadEvidenceProduct(environment, checker, evidenceFolder(terminal, environment));
+    return { environment, products, evidence };
   });
-  // A worker is shut in with what is there when it starts.
-  mkdirSync(tablesFolder(log), { recursive: true, mode: 0o700 });
-  const engine = await engineFor(terminal, environment.value, [...products, evidence]);
-  try {
-    await serve(terminal, { products, evidence, log, engine, environment, options, stopped });
-  } finally {
-    await engine.close();
-  }
 }
 
 /** Says which products contracts declare, or all that is wrong with them. */
@@ -68,75 +82,89 @@ export async function loadContracts(
   paths: readonly string[],
   environment: string | undefined,
 ): Promise<readonly Product[]> {
-  const bound = await environmentOf(environment);
+  const bound = await environmentOf(environment, paths);
   const files = await contractsOf(terminal, paths);
-  return checked((engine) => loadProducts(files, bound, engine));
+  const products = await checked((engine) => loadProducts(files, bound, engine));
+  tellNotes(terminal, bound, products);
+  return products;
+}
+
+/** Says what an owner wrote and the environment overrules. */
+function tellNotes(terminal: Terminal, environment: BoundEnvironment, products: readonly Product[]): void {
+  const notes = [...products.flatMap((product) => product.notes), ...unusedStores(environment, products)];
+  for (const note of notes) say(terminal, `note: ${formatProblem(note)}`);
 }
 
 interface Serving {
-  readonly products: readonly Product[];
-  /** The product that every server has, and the folder of the log that it shows. */
-  readonly evidence: Product;
-  readonly log: string;
-  readonly engine: Engine;
-  readonly environment: BoundEnvironment;
+  readonly paths: readonly string[];
+  /** When its files were read, in milliseconds since 1970. */
+  readonly since: number;
+  readonly load: () => Promise<Loaded>;
+  readonly loaded: Loaded;
+  readonly fleet: Fleet;
   readonly options: Options;
   readonly stopped: Promise<void>;
 }
 
 async function serve(terminal: Terminal, serving: Serving): Promise<void> {
-  const { evidence, log: folder } = serving;
-  const log = await openEvidence(terminal, serving.environment);
+  const { environment, evidence } = serving.loaded;
+  const folder = evidenceFolder(terminal, environment);
+  const log = await openEvidence(terminal, environment);
   say(terminal, `evidence in ${folder}, signed by ${log.key}`);
-  let close = async (): Promise<void> => {};
+  const gates = new Gates({
+    log,
+    engine: () => serving.fleet.engine,
+    openings: stateOf(terminal, environment, undefined, 'break-glass'),
+    tell: (line) => say(terminal, line),
+  });
   try {
-    const gates = await gateProducts({
-      ...serving,
-      log,
-      openings: stateOf(terminal, serving.environment, undefined, 'break-glass'),
-      tell: (line) => line.split('\n').forEach((part) => say(terminal, part)),
-    });
-    const { products } = gates;
-    close = () => gates.close();
+    const loaded = await gates.before(serving.loaded);
+    gates.take(loaded.products);
+    const gated = { ...serving, loaded, gates, load: async () => gates.before(await serving.load()) };
     const tables = await openEvidenceTables({
       folder,
       log,
-      served: servedSettings([...products, evidence]),
+      served: servedSettings([...loaded.products, evidence]),
       report: (message) => say(terminal, `server: ${message}`),
     });
     try {
-      const all = [...products, backedEvidence(evidence, products, tables)];
-      await serveExporting(terminal, serving, all, log);
+      await serveExporting(terminal, gated, tables, log);
     } finally {
       await tables.close();
     }
   } finally {
-    await close();
+    await gates.close();
     await log.close();
   }
 }
 
+/** What is served stands behind gates. */
+interface Gated extends Serving {
+  readonly gates: Gates;
+}
+
 async function serveExporting(
   terminal: Terminal,
-  serving: Serving,
-  products: readonly Product[],
+  serving: Gated,
+  tables: EvidenceTables,
   log: EvidenceLog,
 ): Promise<void> {
-  const { environment, engine, log: folder } = serving;
+  const { fleet, loaded } = serving;
+  const { environment } = loaded;
   const { value } = environment;
   const exported = await exportsOf({
     declared: value.exports,
     folder: environment.folder,
     state: stateOf(terminal, environment, value.exports?.folder, 'exports'),
     log,
-    evidence: folder,
+    evidence: evidenceFolder(terminal, environment),
     environment: value.name,
     version,
-    workers: async () => (await engine.health()).length,
+    workers: async () => (await fleet.engine.health()).length,
     tell: (message) => say(terminal, `exports: ${message}`),
   });
   try {
-    await serveUntilStopped(terminal, serving, products, exported ?? { evidence: log, metricsUrl: null });
+    await serveUntilStopped(terminal, serving, tables, exported ?? { evidence: log, metricsUrl: null });
   } finally {
     await exported?.close();
   }
@@ -144,15 +172,18 @@ async function serveExporting(
 
 async function serveUntilStopped(
   terminal: Terminal,
-  { engine, environment, options, stopped }: Serving,
-  products: readonly Product[],
+  serving: Gated,
+  tables: EvidenceTables,
   { evidence, metricsUrl }: Pick<Exports, 'evidence' | 'metricsUrl'>,
 ): Promise<void> {
+  const { loaded, fleet, options, stopped } = serving;
+  const { environment } = loaded;
   const { value, folder } = environment;
   const { host, port } = listenOf(options.listen, value);
+  const offered = (one: Loaded) => [...one.products, backedEvidence(one.evidence, one.products, tables)];
   const server = await startServer({
-    products,
-    engine,
+    products: offered(loaded),
+    engine: fleet.engine,
     evidence,
     host,
     port,
@@ -162,14 +193,33 @@ async function serveUntilStopped(
         : { certificate: resolve(folder, value.tls.certificate), key: resolve(folder, value.tls.key) },
     insecure: options.insecure === true,
     keys: stateOf(terminal, environment, value.keys, 'keys.json'),
-    issuers: (value.identity?.jwt ?? []).map((issuer) => ({
-      ...issuer,
-      jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
-    })),
+    issuers: issuersOf(environment),
     version,
     log: (message) => say(terminal, `server: ${message}`),
   }).catch(explainListen);
-  for (const { boundary, fingerprint, standing } of products) {
+  const ended = new AbortController();
+  const applied = (one: Loaded): void => {
+    serving.gates.take(one.products);
+    tellNotes(terminal, one.environment, one.products);
+    tables
+      .serve(servedSettings([...one.products, one.evidence]))
+      .catch((error: Error) => say(terminal, `server: served settings are those of before: ${error.message}`));
+  };
+  const reloading = {
+    ...serving,
+    terminal,
+    listen: options.listen,
+    issuersOf,
+    offered,
+    server,
+    log: evidence,
+    applied,
+  };
+  const watching = reloadUntil(ended.signal, serving, {
+    ...reloading,
+    workersFor: (one) => workersFor(terminal, one),
+  });
+  for (const { boundary, fingerprint, standing } of offered(loaded)) {
     const { name, version: of } = boundary.product;
     // What is not served was told with what it lacks.
     if (standing?.(Date.now()).kind === 'refused') continue;
@@ -179,7 +229,34 @@ async function serveUntilStopped(
   say(terminal, `listening on ${server.url}`);
   await stopped;
   say(terminal, 'stopping: running sessions end first');
+  ended.abort();
+  await watching;
   await server.close();
+}
+
+/** Serves what files say whenever they change, or somebody asks. Ends when it is told to. */
+async function reloadUntil(
+  ended: AbortSignal,
+  { paths, since, gates }: Pick<Gated, 'paths' | 'since' | 'gates'>,
+  reloading: Reloading,
+): Promise<void> {
+  const reloader = new Reloader(reloading);
+  gates.onApproved(() => void reloader.reload('files'));
+  const unheard = reloading.terminal.onHangup(() => void reloader.reload('signal'));
+  const looking = () => look(paths.length === 0 ? ['.'] : paths, reloader.files());
+  try {
+    await watch(looking, since, (same) => reloader.reload('files', same), ended);
+  } finally {
+    unheard();
+    await reloader.idle();
+  }
+}
+
+function issuersOf({ value, folder }: BoundEnvironment): ServerOptions['issuers'] {
+  return (value.identity?.jwt ?? []).map((issuer) => ({
+    ...issuer,
+    jwks: issuer.jwks.startsWith('https:') ? issuer.jwks : resolve(folder, issuer.jwks),
+  }));
 }
 
 function explainListen(error: unknown): never {
@@ -252,19 +329,25 @@ function startChecker(): Promise<Engine> {
 }
 
 /** The workers. They may read the roots of these products' stores, and nothing else. */
-async function engineFor(terminal: Terminal, environment: Environment, products: readonly Product[]): Promise<Engine> {
-  mkdirSync(stateFolder(terminal), { recursive: true, mode: 0o700 });
-  const { isolation = 'shared', workers = 2, threads = 2, memory = '1GiB', spill = '2GiB' } = environment.engine ?? {};
-  return startEngine({
+function workersFor(terminal: Terminal, { environment, products, evidence }: Loaded): EngineConfig {
+  const {
+    isolation = 'shared',
+    workers = 2,
+    threads = 2,
+    memory = '1GiB',
+    spill = '2GiB',
+  } = environment.value.engine ?? {};
+  const roots = [...products, evidence].flatMap((product) => Object.values(product.roots));
+  return {
     binary: binary(),
     isolation,
     workers,
     threads,
     memoryBytes: sizeBytes(memory),
     spillBytes: sizeBytes(spill),
-    roots: [...new Set(products.flatMap(({ roots }) => Object.values(roots)))],
+    roots: [...new Set(roots)].toSorted(),
     log: ({ level, message, worker }) => say(terminal, `worker ${worker}: ${level}: ${message}`),
-  });
+  };
 }
 
 function binary(): string {

@@ -17,6 +17,8 @@ export interface Terminal {
   readonly question?: (text: string) => Promise<string | null>;
   /** Called once when the user interrupts. Returns what takes the handler away. */
   readonly onInterrupt: (handler: () => void) => () => void;
+  /** Called whenever somebody asks to read files anew, by SIGHUP. Returns what takes the handler away. */
+  readonly onHangup: (handler: () => void) => () => void;
 }
 
 /** The terminal of this process. */
@@ -36,6 +38,12 @@ export function processTerminal(): Terminal {
         process.off('SIGINT', handler);
         process.off('SIGTERM', handler);
       };
+    },
+    onHangup(handler) {
+      // There it says that the terminal is gone, and who watches from there goes with it.
+      if (process.stderr.isTTY) return () => {};
+      process.on('SIGHUP', handler);
+      return () => process.off('SIGHUP', handler);
     },
   };
 }

@@ -143,7 +143,7 @@ describe('the flights', () => {
       expect(await ambit(cwd, ['key', 'create', ...words])).toMatchObject({ status: 0 });
     }
     const example = join(root, 'examples/flights');
-    ({ url } = await serve(cwd, [example, '--environment', join(example, 'development.yaml')]));
+    ({ url } = await serve(cwd, [example, '--environment', 'development']));
   }, 60_000);
 
   const inReadme = readFileSync(join(root, 'README.md'), 'utf8').split('## Your own contract')[0] ?? '';

@@ -102,6 +102,7 @@ export async function ambit(
       if (interruptAfterMs !== null) setTimeout(handler, interruptAfterMs);
       return () => {};
     },
+    onHangup: () => () => {},
   };
   const status = await run(words, terminal);
   return { status, out: out instanceof Sink ? out.text : '', err: err.text };

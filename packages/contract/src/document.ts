@@ -23,8 +23,21 @@ export interface Document<T> {
 
 const ajv = new Ajv({ allErrors: true, strict: false, verbose: true });
 
+/** A YAML text as it was read, against no schema. */
+export interface Parsed extends Pick<Document<unknown>, 'file' | 'problems' | 'problem' | 'sqlProblem'> {
+  /** Undefined: it cannot be read, and the problems say why. */
+  readonly value: unknown;
+}
+
 /** Reads a YAML text against a schema. All problems at once. */
 export function readDocument<T>(text: string, file: string, schema: TSchema): Document<T> {
+  const parsed = parseYaml(text, file);
+  if (parsed.value === undefined) return { ...parsed, value: null };
+  return { ...parsed, ...checkValue<T>(parsed.value, schema, parsed.problem) };
+}
+
+/** Reads a YAML text. */
+export function parseYaml(text: string, file: string): Parsed {
   const yaml = parseDocument(text, { uniqueKeys: true, stringKeys: true, prettyErrors: false });
   const place = (offset: number) => placeOf(text, offset);
   const node = (path: Path): Node | undefined => yaml.getIn(path, true) as Node | undefined;
@@ -42,9 +55,9 @@ export function readDocument<T>(text: string, file: string, schema: TSchema): Do
     }
     return 0;
   };
-  const document: Document<T> = {
+  const parsed: Parsed = {
     file,
-    value: null,
+    value: undefined,
     problems: [],
     problem: (path, message, hint = null, at = 'value') => ({
       file,
@@ -61,26 +74,33 @@ export function readDocument<T>(text: string, file: string, schema: TSchema): Do
   };
   const broken = [...yaml.errors.map(yamlProblem), ...brokenAliases(yaml)];
   if (broken.length > 0) {
-    return { ...document, problems: broken.map(({ at, ...said }) => ({ file, ...place(at), ...said })) };
+    return { ...parsed, problems: broken.map(({ at, ...said }) => ({ file, ...place(at), ...said })) };
   }
-  let value: unknown;
   try {
     // A few aliases are fine; a bomb of them is not.
-    value = yaml.toJS({ maxAliasCount: 20 });
+    return { ...parsed, value: (yaml.toJS({ maxAliasCount: 20 }) as unknown) ?? null };
   } catch {
-    return {
-      ...document,
-      problems: [document.problem([], 'there are too many aliases', 'write out what they stand for')],
-    };
+    const problem = parsed.problem([], 'there are too many aliases', 'write out what they stand for');
+    return { ...parsed, problems: [problem] };
   }
+}
+
+/** What a value is by a schema, and all that is wrong with it. Keys that nobody knows are left out of it. */
+export function checkValue<T>(
+  value: unknown,
+  schema: TSchema,
+  problem: Document<T>['problem'],
+): Pick<Document<T>, 'value' | 'problems'> {
   const check = ajv.compile<T>(schema);
-  if (check(value)) return { ...document, value };
+  if (check(value)) return { value, problems: [] };
   const errors = check.errors ?? [];
-  const problems = explain(document, errors, value);
+  const problems = explain({ problem }, errors, value);
   // With a key that nobody knows the rest can still be looked at.
   if (errors.every(isUnknownKey)) leaveOut(value, errors);
-  return { ...document, problems, value: check(value) ? value : null };
+  return { problems, value: check(value) ? value : null };
 }
+
+type Told = Pick<Document<unknown>, 'problem'>;
 
 function isUnknownKey({ keyword, parentSchema }: ErrorObject): boolean {
   return keyword === 'additionalProperties' && (parentSchema as { properties?: object }).properties !== undefined;
@@ -94,7 +114,7 @@ function leaveOut(value: unknown, errors: readonly ErrorObject[]): void {
   }
 }
 
-function explain(document: Document<unknown>, errors: readonly ErrorObject[], value: unknown): readonly Problem[] {
+function explain(document: Told, errors: readonly ErrorObject[], value: unknown): readonly Problem[] {
   const problems = errors.map((error) => {
     const path = pathOf(error.instancePath, value);
     switch (error.keyword) {
@@ -156,7 +176,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** A value that is none of a list of words gets one problem with the nearest, not one for each word. */
 function choices(
-  document: Document<unknown>,
+  document: Told,
   errors: readonly ErrorObject[],
   value: unknown,
   problems: readonly Problem[],

@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
-import { oneOf, opt, strict, text } from './schema-parts.ts';
+import { oneOf, opt, path, strict } from './schema-parts.ts';
 
 const Headers = Type.Record(
   Type.String({ pattern: '^[A-Za-z][A-Za-z0-9-]{0,63}$' }),
-  Type.Object({ file: text('File that holds the value, relative to this one') }, strict),
+  Type.Object({ file: path('File that holds the value, relative to this one') }, strict),
   {
     description: 'Headers by name. Their values are in files: an environment holds no secret',
     additionalProperties: false,
@@ -14,13 +14,13 @@ const Url = (description: string) => Type.String({ description, minLength: 1, ma
 /** What an environment exports. */
 export const Exports = Type.Object(
   {
-    folder: opt(text('Folder that says what was delivered, relative to this file')),
+    folder: opt(path('Folder that says what was delivered, relative to this file')),
     openlineage: opt(
       Type.Object(
         {
           url: opt(Url('Where events are posted')),
           headers: opt(Headers),
-          file: opt(text('Instead: file that events are added to, one a line, relative to this one')),
+          file: opt(path('Instead: file that events are added to, one a line, relative to this one')),
         },
         { ...strict, description: 'Run events of sessions, each delivered at least once, to a `url` or a `file`' },
       ),

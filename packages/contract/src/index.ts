@@ -42,13 +42,16 @@ export {
   widens,
 } from './difference/line.ts';
 export { textualImplication } from './difference/textual.ts';
-export { type Document, readDocument } from './document.ts';
-export type { EngineFacts } from './draft.ts';
 export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';
 export { type NamedKeys, namedProblems, signersOf } from './owner.ts';
-export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
-export { Contract, emitSchemas, Environment } from './schema.ts';
 export { keyBytes, keyId, keyText, openKey, type PublicKey } from './public-key.ts';
 export { SshReader, sshString } from './ssh-wire.ts';
+export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
+export type { EngineFacts } from './draft.ts';
+export { type Layer, type Layered, layered, type Place } from './layers.ts';
+export { notesOf } from './notes.ts';
+export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
+export { Contract, Environment } from './schema.ts';
+export { emitSchemas } from './layer-schema.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';

@@ -6,6 +6,10 @@ import { Type, type TSchema } from 'typebox';
 export const strict = { additionalProperties: false } as const;
 /** A text that says something. */
 export const text = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000 });
+/** Marks a text that names a file or folder. An editor is not told of it. */
+export const PATH: unique symbol = Symbol('path');
+/** A file or folder: where it is relative, it is so to the file that says it. */
+export const path = (description: string) => Type.String({ description, minLength: 1, maxLength: 4_000, [PATH]: true });
 /** One of these words. */
 export const oneOf = <const T extends readonly string[]>(words: T, options: object = {}) =>
   Type.Unsafe<T[number]>({ anyOf: words.map((word) => ({ const: word })), ...options });

@@ -1,8 +1,7 @@
-import { Type, type Static, type TSchema } from 'typebox';
-import { DifferenceSchema } from './difference/schema.ts';
+import { Type, type Static } from 'typebox';
 import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
-import { map, NAME, oneOf, opt, strict, text } from './schema-parts.ts';
+import { map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
 
 // Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
@@ -266,6 +265,7 @@ export const Environment = Type.Object(
     apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
     kind: Type.Literal('Environment', { description: 'What the file declares' }),
     name: oneOf(['development', 'test', 'staging', 'production'] as const, { description: 'Which environment it is' }),
+    extends: opt(text('File of the environment or base that this one adds to, relative to this file')),
     listen: opt(
       Type.Object(
         {
@@ -277,12 +277,12 @@ export const Environment = Type.Object(
     ),
     tls: opt(
       Type.Object(
-        { certificate: text('PEM file'), key: text('PEM file') },
+        { certificate: path('PEM file'), key: path('PEM file') },
         { ...strict, description: 'Serves HTTPS, paths relative to this file' },
       ),
     ),
     stores: opt(
-      map(SQL_NAME, Type.Object({ root: text('Folder, relative to this file') }, strict), 'Roots of stores by name'),
+      map(SQL_NAME, Type.Object({ root: path('Folder, relative to this file') }, strict), 'Roots of stores by name'),
     ),
     engine: opt(
       Type.Object(
@@ -306,11 +306,11 @@ export const Environment = Type.Object(
         { ...strict, description: 'Worker processes' },
       ),
     ),
-    evidence: opt(text('Folder of the evidence log, relative to this file')),
+    evidence: opt(path('Folder of the evidence log, relative to this file')),
     evidenceKey: opt(
-      text('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
+      path('File of the private key that signs the evidence log, outside of its folder; made if it is missing'),
     ),
-    keys: opt(text('File of hashed API keys, relative to this file')),
+    keys: opt(path('File of hashed API keys, relative to this file')),
     exports: opt(Exports),
     identity: opt(
       Type.Object(
@@ -325,6 +325,7 @@ export const Environment = Type.Object(
                   // A file, or https: keys that came in clear could be anybody's.
                   pattern: '^(https://|(?![A-Za-z][A-Za-z0-9+.-]*:)).+',
                   maxLength: 4_000,
+                  [PATH]: true,
                 }),
                 algorithms: Type.Array(Type.String({ pattern: '^(RS|PS|ES)(256|384|512)$|^EdDSA$' }), {
                   minItems: 1,
@@ -364,17 +365,3 @@ export const Environment = Type.Object(
 export type Contract = Static<typeof Contract>;
 export type Environment = Static<typeof Environment>;
 export type Limits = Static<typeof Limits>;
-
-/** JSON Schemas by file name, as `schemas/` keeps them. */
-export function emitSchemas(): Readonly<Record<string, unknown>> {
-  const emitted = (id: string, schema: TSchema) => ({
-    $schema: 'http://json-schema.org/draft-07/schema#',
-    $id: `urn:ambit:schema:${id}`,
-    ...schema,
-  });
-  return {
-    'contract.schema.json': emitted('contract', Contract),
-    'difference.schema.json': emitted('difference', DifferenceSchema),
-    'environment.schema.json': emitted('environment', Environment),
-  };
-}

@@ -28,9 +28,22 @@ function mute(schema: Schema, path: string): readonly string[] {
 }
 
 describe('the published schema', () => {
-  it.each(['contract', 'environment'])('says of every key of the %s what it means', (name) => {
+  it.each(['contract', 'environment', 'environment-base'])('says of every key of the %s what it means', (name) => {
     const schema = JSON.parse(readFileSync(`${root}schemas/${name}.schema.json`, 'utf8')) as Schema;
     expect(mute(schema, '')).toEqual([]);
+  });
+
+  it.each(['base', 'development', 'test', 'production'])('finds the example environment %s right', (name) => {
+    const text = readFileSync(`${root}examples/flights/environments/${name}.yaml`, 'utf8');
+    const [, file = ''] = /schemas\/([a-z-]+\.schema\.json)/.exec(text) ?? [];
+    const schema = JSON.parse(readFileSync(`${root}schemas/${file}`, 'utf8')) as object;
+    const validate = new Ajv({ strict: false }).compile(schema);
+    const value = parse(text) as object;
+    expect(validate(value)).toBe(true);
+    // It may take away what a base has, but not what it says of itself.
+    expect(validate({ ...value, limits: { rows: null }, tls: null })).toBe(true);
+    expect(validate({ ...value, kind: null })).toBe(false);
+    expect(validate({ ...value, limits: { rows: 'many' } })).toBe(false);
   });
 
   it('finds the same contracts right as loading does', () => {

@@ -23,6 +23,8 @@ export type {
   BoundaryLoaded,
   BreakGlassEnded,
   BreakGlassOpened,
+  ReloadApplied,
+  ReloadRefused,
   EvidenceGap,
   EvidencePruned,
   EvidenceRecord,

@@ -29,6 +29,7 @@ const replay = about(object({ of: session, by: subject }), 'The session that it 
 const signed = { digest: about(digest, 'Of the statement'), who: text, key: text, reason: text, signedAt: text };
 const opening = about(object({ ...signed, until: text }), 'What an operator signed');
 const opened = { product: text, version: text, environment: text, fingerprint: digest };
+const cause = about({ enum: ['files', 'signal'] }, 'Files that changed, or an operator');
 
 const envelope: Members<RecordEnvelope> = {
   v: { const: 1 },
@@ -71,6 +72,19 @@ const bodies: Bodies = {
     ...opened,
     opening: about(digest, 'Of the statement of the opening'),
     cause: { enum: ['over', 'closed', 'approved', 'stopped'] },
+  },
+  'reload.applied': {
+    environment: text,
+    cause,
+    products: about(
+      { type: 'array', items: object({ product: text, version: text, fingerprint: digest }) },
+      'All that is served',
+    ),
+  },
+  'reload.refused': {
+    environment: text,
+    cause,
+    problems: about(texts, 'As the operator was told'),
   },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {

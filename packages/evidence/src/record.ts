@@ -124,6 +124,25 @@ export interface BreakGlassEnded extends Omit<BoundaryLoaded, 'type' | 'boundary
   readonly cause: 'over' | 'closed' | 'approved' | 'stopped';
 }
 
+/** Files were read anew, and all of them are right: from the next record on, sessions begin on these boundaries. */
+export interface ReloadApplied {
+  readonly type: 'reload.applied';
+  readonly environment: string;
+  /** `files`: they changed. `signal`: an operator asked. */
+  readonly cause: 'files' | 'signal';
+  /** All that is served. */
+  readonly products: readonly { readonly product: string; readonly version: string; readonly fingerprint: string }[];
+}
+
+/** Files were read anew, and something is wrong: what was served before is served still. */
+export interface ReloadRefused {
+  readonly type: 'reload.refused';
+  readonly environment: string;
+  readonly cause: 'files' | 'signal';
+  /** As the operator was told, with files relative to where the server was started. */
+  readonly problems: readonly string[];
+}
+
 /** A grant, written once a boot before the first intent that names it. */
 export interface GrantIssued {
   readonly type: 'grant.issued';
@@ -210,6 +229,8 @@ export type RecordBody =
   | ReviewApplied
   | BreakGlassOpened
   | BreakGlassEnded
+  | ReloadApplied
+  | ReloadRefused
   | GrantIssued
   | SessionIntent
   | SessionOutcome

@@ -247,7 +247,14 @@ export const Replayed = exactly({
 });
 
 export const Alive = exactly(
-  { status: { const: 'alive' } },
+  {
+    status: { const: 'alive' },
+    loadedAt: { type: 'string', format: 'date-time', description: 'Since when what is served is served' },
+    reloadRefused: {
+      ...nullable(exactly({ at: { type: 'string', format: 'date-time' }, problems: { type: 'integer', minimum: 1 } })),
+      description: 'Files have changed since, and are wrong: what was served before is served still',
+    },
+  },
   { breakGlass: { ...whole, description: 'Products that an operator opened though no owner approved them' } },
 );
 export const Ready = exactly({ status: { const: 'ready' } });

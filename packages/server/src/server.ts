@@ -1,6 +1,6 @@
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
-import { Path, type Product } from '@ambit/session';
+import { type Offer, Path, type Product, Served } from '@ambit/session';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { addBreakGlass } from './approval.ts';
 import { addAuthentication } from './authenticate.ts';
@@ -38,6 +38,13 @@ export interface ServerOptions {
 export interface Server {
   readonly url: string;
   readonly app: FastifyInstance;
+  /** What is served now. */
+  readonly served: Served;
+  /**
+   * Makes ready what a reload needs of the server, and changes nothing yet. What it gives puts an offer and these issuers in
+   * the place of those that are there, both at once, and resolves when no session uses the ones before any more.
+   */
+  prepare(issuers: readonly Issuer[]): Promise<(offer: Offer) => Promise<void>>;
   /** Takes no more requests, lets running sessions end for a while, then ends them. Returns when all have. */
   close(): Promise<void>;
 }
@@ -58,7 +65,19 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const serving = await servingOf(options);
   const app = await createApp(options, serving);
   const url = await app.listen({ host, port });
-  return { url, app, close: () => drain(app, serving) };
+  return {
+    url,
+    app,
+    served: serving.served,
+    prepare: async (issuers) => {
+      const tokens = await serving.tokens.with(issuers);
+      return (offer) => {
+        serving.tokens = tokens;
+        return serving.served.replace(offer);
+      };
+    },
+    close: () => drain(app, serving),
+  };
 }
 
 async function drain(app: FastifyInstance, { path, limits: { drainMsMax, drainGraceMs } }: Serving): Promise<void> {
@@ -84,11 +103,17 @@ export async function describeApi(): Promise<object> {
 
 async function servingOf(options: ServerOptions): Promise<Serving> {
   const { products, engine, evidence } = options;
+  const served = new Served({ products, engine });
   return {
-    products,
-    engine,
+    served,
+    get products() {
+      return served.now.products;
+    },
+    get engine() {
+      return served.now.engine;
+    },
     evidence,
-    path: new Path(products, engine, evidence),
+    path: new Path(served, evidence),
     keys: new KeyRing(options.keys),
     tokens: await TokenVerifier.create(options.issuers),
     limits: { ...limits, ...options.limits },

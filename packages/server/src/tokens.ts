@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { ClaimValue } from '@ambit/contract';
 import type { Subject } from '@ambit/policy';
 import {
@@ -44,6 +45,12 @@ export class TokenVerifier {
       issuers.map(async (issuer) => [issuer.issuer, { issuer, keys: await keysOf(issuer.jwks) }] as const),
     );
     return new TokenVerifier(new Map(entries));
+  }
+
+  /** One for other issuers. Where they are the same it is this one, with the keys that it has fetched. */
+  async with(issuers: readonly Issuer[]): Promise<TokenVerifier> {
+    const known = [...this.#issuers.values()].map(({ issuer }) => issuer);
+    return isDeepStrictEqual(known, issuers) ? this : TokenVerifier.create(issuers);
   }
 
   /** The token's subject, or null for whatever reason. Throws `identity_unavailable` when nobody can tell. */

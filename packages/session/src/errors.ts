@@ -1,3 +1,4 @@
+import type { Problem } from '@ambit/contract';
 import type { EngineErrorCode } from '@ambit/engine';
 import type { Decision } from '@ambit/policy';
 
@@ -51,5 +52,18 @@ export class SessionFailed extends Error {
     this.code = error.code;
     this.hint = error.hint;
     this.position = error.position;
+  }
+}
+
+/** Contracts or their environment are wrong: nothing of them is served. */
+export class ContractsInvalid extends Error {
+  override readonly name = 'ContractsInvalid';
+  readonly problems: readonly Problem[];
+  /** Files that the environment would be made of, there or not. */
+  readonly files: readonly string[];
+  constructor(problems: readonly Problem[], files: readonly string[] = []) {
+    super(`${problems.length} problems in the contracts`);
+    this.problems = problems;
+    this.files = files;
   }
 }

@@ -1,18 +1,16 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { approvalOf, isServed } from './approval.ts';
-export { Refused, type RefusalCode, SessionFailed } from './errors.ts';
+export { type BoundEnvironment, loadEnvironment, unusedStores } from './environment.ts';
+export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './errors.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
+export { filesBeneath, findContracts } from './find.ts';
 export { grantOf, productUnknown } from './grant.ts';
 export {
   type Backing,
-  type BoundEnvironment,
   type Checker,
-  ContractsInvalid,
   EVIDENCE,
   evidenceContract,
-  findContracts,
-  loadEnvironment,
   loadProducts,
   type Product,
   type Ready,
@@ -22,3 +20,4 @@ export { breakGlassOf, isReviewed } from './operators.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Replay, type Request } from './path.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';
+export { type Offer, productOf, type ReloadRefused, Served, type Use } from './served.ts';

@@ -22,4 +22,6 @@ export const limits = {
   partsWaitedForMax: 256,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
   replayRunsMax: 5,
+  /** Files that an environment extends, one the other. */
+  environmentBasesMax: 8,
 } as const;

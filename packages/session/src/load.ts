@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -10,9 +10,10 @@ import {
   Contract,
   type Document,
   type EngineFacts,
-  Environment,
   fingerprint,
+  formatProblem,
   inOrder,
+  notesOf,
   prepare,
   type Problem,
   readDocument,
@@ -21,6 +22,8 @@ import {
 import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
 import type { Standing } from '@ambit/review';
 import { operatorProblems } from './operators.ts';
+import type { BoundEnvironment } from './environment.ts';
+import { ContractsInvalid } from './errors.ts';
 
 /** A product that can be served. */
 export interface Product {
@@ -32,6 +35,10 @@ export interface Product {
   readonly roots: Readonly<Record<string, string>>;
   /** Whether owners approved it, at a time in milliseconds since 1970. Absent where nobody has to. */
   readonly standing?: (now: number) => Standing;
+  /** What the environment overrules of the contract. */
+  readonly notes: readonly Problem[];
+  /** Files that it is made of: the contract and its policies. */
+  readonly files: readonly string[];
   /** Where the server itself makes what the product shows. */
   readonly backing?: Backing;
 }
@@ -63,58 +70,10 @@ export function subjectOn({ backing }: Pick<Product, 'backing'>, subject: Subjec
   return backing === undefined ? subject : backing.subject(subject);
 }
 
-/** Contracts or their environment are wrong: nothing of them is served. */
-export class ContractsInvalid extends Error {
-  override readonly name = 'ContractsInvalid';
-  readonly problems: readonly Problem[];
-  constructor(problems: readonly Problem[]) {
-    super(`${problems.length} problems in the contracts`);
-    this.problems = problems;
-  }
-}
-
 /** The part of the engine that loading needs. */
 export interface Checker {
   catalog(): Promise<EngineFacts>;
   check(request: CheckRequest): Promise<CheckReport>;
-}
-
-/** An environment and the folder that its relative paths are relative to. */
-export interface BoundEnvironment {
-  readonly value: Environment;
-  readonly folder: string;
-  readonly problem: Document<Environment>['problem'];
-}
-
-/** Without a file: development on this machine, stores where the contracts say. */
-export async function loadEnvironment(file: string | null): Promise<BoundEnvironment> {
-  const text = file === null ? BUILT_IN : await readFile(file, 'utf8');
-  const document = readDocument<Environment>(text, file ?? 'built-in environment', Environment);
-  if (document.value === null || document.problems.length > 0) throw new ContractsInvalid(document.problems);
-  return {
-    value: document.value,
-    folder: file === null ? process.cwd() : resolve(dirname(file)),
-    problem: (path, message, hint, at) => document.problem(path, message, hint, at),
-  };
-}
-
-const BUILT_IN = 'apiVersion: ambit/v1\nkind: Environment\nname: development\n';
-
-/** Contract files among `paths`: a folder gives every YAML file beneath it whose kind is DataProduct. */
-export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const path of paths) {
-    if (!(await stat(path)).isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const entries = await readdir(path, { recursive: true });
-    for (const entry of entries.filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted()) {
-      const text = await readFile(join(path, entry), 'utf8');
-      if (/^kind:\s*DataProduct\s*$/m.test(text)) found.push(join(path, entry));
-    }
-  }
-  return found;
 }
 
 /** Loads contracts for an environment. All problems of all files at once, in one `ContractsInvalid`. */
@@ -125,11 +84,16 @@ export async function loadProducts(
 ): Promise<readonly Product[]> {
   const facts = await engine.catalog();
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
-  const problems = loaded.flatMap((one) => ('problems' in one ? one.problems : []));
+  const problems = distinct(loaded.flatMap((one) => ('problems' in one ? one.problems : [])));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
   problems.push(...sameNames(products), ...takenNames(products), ...operatorProblems(environment));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
+}
+
+/** What is wrong with an environment is found with each contract, and said once. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((one) => [formatProblem(one), one])).values()];
 }
 
 /** Loads one contract, or says all that is wrong with it. */
@@ -156,6 +120,8 @@ export async function loadProduct(
     fingerprint: fingerprint(boundary),
     policies: compilePolicies(boundary),
     roots: rootsOf(document.value, dirname(file), environment),
+    notes: notesOf(document, document.value, environment),
+    files: [file, ...Object.keys(cedar.policies).map((name) => join(dirname(file), name))],
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Environment, type Problem, readKeys, signersOf } from '@ambit/contract';
 import { type BreakGlass, limits } from '@ambit/review';
-import type { BoundEnvironment } from './load.ts';
+import type { BoundEnvironment } from './environment.ts';
 
 /** Whether an environment serves only what owners approved: in production it is always so. */
 export function isReviewed({ name, review }: Pick<Environment, 'name' | 'review'>): boolean {

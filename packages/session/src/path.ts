@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Engine, OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
+import type { OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
 import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
@@ -26,6 +26,7 @@ import {
   Watch,
 } from './records.ts';
 import { Running } from './running.ts';
+import { type Offer, productOf, type Served } from './served.ts';
 
 /** What somebody asks. The subject comes from authentication alone. */
 export interface Request {
@@ -70,15 +71,13 @@ export interface Answer {
 
 /** The one path. There is no second way to the engine. */
 export class Path {
-  readonly #products: ReadonlyMap<string, Product>;
-  readonly #engine: Engine;
+  readonly #served: Served;
   readonly #evidence: EvidenceLog;
   readonly #admission = new Admission();
   readonly #sessions = new Map<string, Running>();
 
-  constructor(products: readonly Product[], engine: Engine, evidence: EvidenceLog) {
-    this.#products = new Map(products.map((product) => [product.boundary.product.name, product]));
-    this.#engine = engine;
+  constructor(served: Served, evidence: EvidenceLog) {
+    this.#served = served;
     this.#evidence = evidence;
   }
 
@@ -86,23 +85,22 @@ export class Path {
   async run(request: Request): Promise<Answer> {
     const watch = new Watch();
     try {
-      const product = this.#resolve(request);
-      const grant = grantOf(product, request.subject, request.purpose);
-      const statement = statementOf(product, grant, request);
+      const before = this.#served.now;
+      let asked = asking(before, request);
       watch.mark('authorize');
-      const leave = await this.#admit(product, request, watch);
+      const place = await this.#admit(asked.product, request, watch);
+      const { offer, leave: unused } = this.#served.enter();
+      const leave = (): void => {
+        place();
+        unused();
+      };
       try {
-        const subject = subjectOn(product, request.subject);
+        // What was loaded while it waited holds for it too.
+        if (offer !== before) asked = asking(offer, request);
+        const subject = subjectOn(asked.product, request.subject);
         const clockMicros = request.replay?.clockMicros ?? Date.now() * 1_000;
-        return await this.#open({
-          product,
-          grant,
-          statement,
-          request: { ...request, subject },
-          clockMicros,
-          watch,
-          leave,
-        });
+        const { engine } = offer;
+        return await this.#open({ ...asked, engine, request: { ...request, subject }, clockMicros, watch, leave });
       } catch (error) {
         leave();
         throw error;
@@ -123,12 +121,6 @@ export class Path {
   /** Ends all sessions that run. */
   cancelAll(by: string): void {
     for (const running of this.#sessions.values()) running.cancel(`by ${by}`);
-  }
-
-  #resolve({ product }: Request): Product {
-    const found = this.#products.get(product);
-    if (found === undefined) throw productUnknown(product);
-    return found;
   }
 
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
@@ -179,10 +171,10 @@ export class Path {
 
   /** Gives the session to a worker. */
   async #start(session: Session): Promise<RunningSession> {
-    const { product, grant, statement, request, clockMicros, watch } = session;
+    const { product, engine, grant, statement, request, clockMicros, watch } = session;
     try {
       const known = await this.#ready(session);
-      const started = await this.#engine.open(describe(product, grant), {
+      const started = await engine.open(describe(product, grant), {
         session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,
@@ -321,7 +313,7 @@ export class Path {
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
     const { id, product, subject, purpose } = request;
-    const fingerprint = this.#products.get(product)?.fingerprint ?? null;
+    const fingerprint = productOf(this.#served.now, product)?.fingerprint ?? null;
     const { code, message, decisions } = refused;
     await this.#evidence.append({
       type: 'request.refused',
@@ -336,6 +328,14 @@ export class Path {
       ...replayOf(request),
     });
   }
+}
+
+/** What a request is on an offer. Throws `Refused`. */
+function asking(offer: Offer, request: Request): Pick<Opening, 'product' | 'grant' | 'statement'> {
+  const product = productOf(offer, request.product);
+  if (product === undefined) throw productUnknown(request.product);
+  const grant = grantOf(product, request.subject, request.purpose);
+  return { product, grant, statement: statementOf(product, grant, request) };
 }
 
 /** What a product shows of the server itself could not be made. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Planned, SessionEvent, TypedValue } from '@ambit/engine';
+import type { Engine, Planned, SessionEvent, TypedValue } from '@ambit/engine';
 import type { Json, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import type { Approval } from './approval.ts';
@@ -20,6 +20,8 @@ export interface Statement {
 
 export interface Opening {
   readonly product: Product;
+  /** The workers that were there when it began. */
+  readonly engine: Engine;
   readonly grant: Grant & { readonly digest: string };
   readonly statement: Statement;
   readonly request: Request;

@@ -6,6 +6,7 @@ import { limits } from './limits.ts';
 import type { Product } from './load.ts';
 import type { GivenValue } from './parameters.ts';
 import type { Path, Replay, Request } from './path.ts';
+import { productOf } from './served.ts';
 
 // A session is asked again as it was asked: same subject, purpose, statement, parameters, clock and format, on the one
 // path, in a session of its own. It runs only where boundary and grant are those of then.
@@ -61,6 +62,7 @@ export class ReplayImpossible extends Error {
 /** What a replay needs of a server. */
 export interface Replaying {
   readonly path: Path;
+  /** What is served now. */
   readonly products: readonly Product[];
   readonly evidence: EvidenceLog;
 }
@@ -73,7 +75,7 @@ export async function replay(
 ): Promise<Replayed> {
   const { intent } = recorded;
   const before = comparable(recorded);
-  const product = replaying.products.find(({ boundary }) => boundary.product.name === intent.product);
+  const product = productOf(replaying, intent.product);
   if (product?.backing !== undefined) throw new ReplayImpossible('the tables of the evidence grow with each session');
   const subject = intent.subject as unknown as Subject;
   const granted = product === undefined ? null : authorize(product.policies, subject, intent.purpose);

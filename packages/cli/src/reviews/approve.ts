@@ -134,7 +134,7 @@ async function authorsOf(
       'name them: --author ADDRESS',
     );
   }
-  const files = sourcesOf(reviewed, git.root);
+  const files = sourcesOf(reviewed.product, reviewed.files, git.root);
   const { from } = reviewed.verdict;
   const kept = relative(git.root, `${reviewed.folder}/boundaries/${from.replace('sha256:', '')}.json`);
   const since = from === NOTHING ? null : await addedIn(git, kept);

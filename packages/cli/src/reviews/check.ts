@@ -87,8 +87,8 @@ async function changed(
   const checked: Checked[] = [];
   for (const environment of environments) {
     const file = join(tree, environment);
-    const authors = (product: Reviewed['product']) =>
-      authorsIn(git, `${from}..${to}`, sourcesOf({ product, environment: file }, tree));
+    const authors = (product: Reviewed['product'], files: readonly string[]) =>
+      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree));
     const known = ({ boundary }: Reviewed['product']) =>
       before.products.get(`${boundary.product.name} in ${boundary.environment}`);
     const found = await reviewedProducts(terminal, inTree(tree, paths), file, {
@@ -101,7 +101,11 @@ async function changed(
     });
     for (const one of found.filter(({ required }) => required)) {
       const place = { ...one, product: { ...one.product, file: relative(tree, one.product.file) }, environment };
-      checked.push({ ...place, authors: await authors(one.product), state: stateOf(one, known(one.product)) });
+      checked.push({
+        ...place,
+        authors: await authors(one.product, one.files),
+        state: stateOf(one, known(one.product)),
+      });
     }
   }
   return checked;

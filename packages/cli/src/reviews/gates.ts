@@ -1,60 +1,119 @@
+import type { Problem } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
-import { Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
-import { type BoundEnvironment, breakGlassOf, isReviewed, type Product } from '@ambit/session';
+import { type Differ, Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
+import { type BoundEnvironment, breakGlassOf, ContractsInvalid, isReviewed, type Product } from '@ambit/session';
 
 import { limits } from '../limits.ts';
 import { implicationOf } from '../diff/compare.ts';
+import type { Loaded } from '../reload.ts';
 import { differWith } from './differing.ts';
 
-/** Products behind gates that serve what owners approved. */
-export interface Gates {
-  readonly products: readonly Product[];
-  /** Looks no more, and records what was open without a review. */
-  close(): Promise<void>;
-}
-
 interface Gating {
-  readonly environment: BoundEnvironment;
-  readonly products: readonly Product[];
   readonly log: EvidenceLog;
-  readonly engine: Engine;
+  /** The workers of the moment. */
+  readonly engine: () => Engine;
   /** Folder of openings without a review. */
   readonly openings: string;
   readonly tell: (line: string) => void;
 }
 
-/** Puts a gate before each product, where the environment serves only what owners approved. */
-export async function gateProducts({ environment, products, log, engine, openings, tell }: Gating): Promise<Gates> {
-  if (!isReviewed(environment.value)) return { products, close: async () => {} };
-  const breakGlass = breakGlassOf(environment.value, openings);
-  const differ = differWith(implicationOf(engine));
-  const watches = await Promise.all(
-    products.map(async (product) => {
-      const { name } = product.boundary.product;
-      const { environment: where } = product.boundary;
-      const root = (await log.lastReview(name, where))?.root ?? null;
-      const folder = reviewsFolder(product.file, name, where);
-      const gate = await Gate.of({ product, folder, differ, root, breakGlass }, Date.now());
-      return new Watch(product, gate, log, tell);
-    }),
-  );
-  for (const watch of watches) await watch.look();
-  let looking: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    looking = looking.then(() =>
-      Promise.all(watches.map((watch) => watch.look().catch((error: unknown) => tell(String(error))))),
-    );
-  }, limits.reviewsEveryMs);
-  timer.unref();
-  return {
-    products: watches.map(({ product, gate }) => ({ ...product, standing: (now) => gate.standing(now) })),
-    close: async () => {
-      clearInterval(timer);
-      await looking;
-      await Promise.all(watches.map((watch) => watch.stop()));
-    },
-  };
+/** Gates before what is served, where the environment serves only what owners approved. */
+export class Gates {
+  readonly #with: Gating;
+  readonly #known = new WeakMap<Product, Watch>();
+  #served: readonly Watch[] = [];
+  /** What would be served if somebody approved it. */
+  #waiting: readonly Watch[] = [];
+  #approved = (): void => {};
+  #looking: Promise<void> = Promise.resolve();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(gating: Gating) {
+    this.#with = gating;
+    this.#timer = setInterval(() => {
+      this.#looking = this.#looking.then(() => this.#look());
+    }, limits.reviewsEveryMs);
+    this.#timer.unref();
+  }
+
+  /**
+   * Puts a gate before each product. Throws `ContractsInvalid` where a boundary that nobody approved would take the place of
+   * one that is served: that is served on, until somebody approves the other.
+   */
+  async before(loaded: Loaded): Promise<Loaded> {
+    const { environment } = loaded;
+    this.#waiting = [];
+    if (!isReviewed(environment.value)) return loaded;
+    const watches = await Promise.all(loaded.products.map((product) => this.#watch(product, environment)));
+    const pending = watches.filter((watch) => !watch.open() && this.#replaces(watch));
+    this.#waiting = pending;
+    const problems = pending.map((watch) => watch.problem());
+    if (problems.length > 0) throw new ContractsInvalid(problems, filesOf(loaded));
+    const products = watches.map((watch) => {
+      const product = { ...watch.product, standing: (now: number) => watch.gate.standing(now) };
+      this.#known.set(product, watch);
+      return product;
+    });
+    return { ...loaded, products };
+  }
+
+  /** These are served from now on. */
+  take(products: readonly Product[]): void {
+    const before = this.#served;
+    this.#served = products.flatMap((product) => this.#known.get(product) ?? []);
+    const gone = before.filter((watch) => !this.#served.includes(watch));
+    this.#looking = this.#looking.then(async () => {
+      for (const watch of gone) await this.#told(watch.stop('closed'));
+      await this.#look();
+    });
+  }
+
+  /** Called when what waited for approval has it. */
+  onApproved(approved: () => void): void {
+    this.#approved = approved;
+  }
+
+  /** Looks no more, and records what was open without a review. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+    await Promise.all(this.#served.map((watch) => this.#told(watch.stop('stopped'))));
+  }
+
+  #replaces({ product }: Watch): boolean {
+    const { name } = product.boundary.product;
+    return this.#served.some((watch) => watch.product.boundary.product.name === name && watch.open());
+  }
+
+  async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {
+    const { log, engine, openings, tell } = this.#with;
+    const { name } = product.boundary.product;
+    const { environment: where } = product.boundary;
+    const root = (await log.lastReview(name, where))?.root ?? null;
+    const folder = reviewsFolder(product.file, name, where);
+    const differ: Differ = (from, to) => differWith(implicationOf(engine()))(from, to);
+    const breakGlass = breakGlassOf(environment.value, openings);
+    return new Watch(product, await Gate.of({ product, folder, differ, root, breakGlass }, Date.now()), log, tell);
+  }
+
+  async #look(): Promise<void> {
+    for (const watch of this.#served) await this.#told(watch.look());
+    const waiting = this.#waiting;
+    for (const watch of waiting) await this.#told(watch.gate.look(Date.now()));
+    if (waiting.length === 0 || waiting !== this.#waiting || !waiting.every((watch) => watch.open())) return;
+    this.#waiting = [];
+    this.#approved();
+  }
+
+  /** A log that cannot be written for a moment ends no watch. */
+  async #told(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => this.#with.tell(`review: ${(error as Error).message}`));
+  }
+}
+
+function filesOf({ environment, products }: Loaded): readonly string[] {
+  return [...environment.files, ...products.flatMap(({ files }) => files)];
 }
 
 /** Watches one gate, and tells what becomes of it: to the operator, and to the evidence what owners did not approve. */
@@ -81,9 +140,22 @@ class Watch {
     await this.#record(standing);
   }
 
-  /** What is open without a review ends with the server. */
-  async stop(): Promise<void> {
-    if (this.#opening !== null) await this.#ended(this.#opening, 'stopped');
+  /** Whether it may be served now. */
+  open(): boolean {
+    return this.gate.standing(Date.now()).kind !== 'refused';
+  }
+
+  /** Why it may not. */
+  problem(): Problem {
+    const { message, hint } = whyRefused(this.product, this.gate.standing(Date.now()).verdict);
+    return { file: this.product.file, line: 1, column: 1, message, hint };
+  }
+
+  /** What is open without a review is no more. */
+  async stop(cause: 'closed' | 'stopped'): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = null;
+    if (opening !== null) await this.#ended(opening, cause);
   }
 
   #line(standing: Standing): string {

@@ -22,6 +22,8 @@ export interface Reviewed {
   readonly product: Product;
   /** File of the environment. */
   readonly environment: string;
+  /** Its files: its own, then its bases. */
+  readonly files: readonly string[];
   /** Whether the environment serves only what is approved. */
   readonly required: boolean;
   /** Folder of its reviews. */
@@ -32,7 +34,7 @@ export interface Reviewed {
 
 /** What is known from elsewhere than the files of reviews. */
 export interface Known {
-  readonly authors?: (product: Product) => Promise<readonly string[]>;
+  readonly authors?: (product: Product, environment: readonly string[]) => Promise<readonly string[]>;
   readonly root?: (product: Product) => string | null;
   readonly from?: string | undefined;
 }
@@ -54,8 +56,16 @@ export async function reviewedProducts(
         const { name } = product.boundary.product;
         const folder = reviewsFolder(product.file, name, product.boundary.environment);
         const archive = await readArchive(folder);
-        const verdict = await judge(product, archive, known, differ);
-        return { product, environment, required: isReviewed(bound.value), folder, archive, verdict };
+        const verdict = await judge(product, archive, bound.files, known, differ);
+        return {
+          product,
+          environment,
+          files: bound.files,
+          required: isReviewed(bound.value),
+          folder,
+          archive,
+          verdict,
+        };
       }),
     );
   });
@@ -64,6 +74,7 @@ export async function reviewedProducts(
 async function judge(
   product: Product,
   archive: Archive,
+  files: readonly string[],
   { authors, root, from }: Known,
   differ: Differ,
 ): Promise<Verdict> {
@@ -72,17 +83,13 @@ async function judge(
   return verdictOf(archive, product, {
     now,
     differences: await differencesTo(archive, product, steps, differ),
-    authors: (await authors?.(product)) ?? [],
+    authors: (await authors?.(product, files)) ?? [],
     root: root?.(product) ?? null,
     ...(from === undefined ? {} : { from }),
   });
 }
 
-/** Where a product came from: its contract, its policies and the environment, relative to a folder. */
-export function sourcesOf(
-  { product, environment }: Pick<Reviewed, 'product' | 'environment'>,
-  root: string,
-): readonly string[] {
-  const policies = Object.keys(product.boundary.policies).map((name) => resolve(product.file, '..', name));
-  return [product.file, ...policies, environment].map((file) => relative(root, resolve(file)));
+/** Where a boundary came from: its contract, its policies, and the environment with its bases; relative to a folder. */
+export function sourcesOf(product: Product, environment: readonly string[], root: string): readonly string[] {
+  return [...product.files, ...environment].map((file) => relative(root, resolve(file)));
 }

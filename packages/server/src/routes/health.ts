@@ -8,7 +8,6 @@ import type { Serving } from '../serving.ts';
 
 /** Routes for whoever supervises the server. They say nothing about anybody's sessions. */
 export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
-  const { engine, evidence } = serving;
   const tags = ['health'];
   app.get(
     '/health',
@@ -16,15 +15,16 @@ export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
       config: { access: 'everyone' },
       schema: {
         operationId: 'health',
-        summary: 'The server is alive',
+        summary: 'The server is alive, and what it made of changed files',
         tags,
         security: [],
         response: { 200: answers.json('Alive', answers.Alive), ...refusalsOf('internal') },
       },
     },
     () => {
+      const { loadedAt, refused } = serving.served;
       const opened = openedProducts(serving.products).length;
-      return { status: 'alive', ...(opened === 0 ? {} : { breakGlass: opened }) };
+      return { status: 'alive', loadedAt, reloadRefused: refused, ...(opened === 0 ? {} : { breakGlass: opened }) };
     },
   );
   app.get(
@@ -43,8 +43,9 @@ export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
       },
     },
     async () => {
-      const failure = evidence.failure();
-      if (!(await engine.ready())) throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
+      const failure = serving.evidence.failure();
+      if (!(await serving.engine.ready()))
+        throw new RequestRefused('engine_unavailable', 'no worker can run a session now');
       if (failure !== null) throw new EvidenceUnavailable(failure);
       return { status: 'ready' };
     },

@@ -1,8 +1,10 @@
 import type { ClaimValue } from '@ambit/contract';
 import { authorize, mayReadEvidence, type Subject } from '@ambit/policy';
 import { isServed } from '../approval.ts';
-import type { Backing, BoundEnvironment, Checker, Product } from '../load.ts';
-import { ContractsInvalid, evidenceContract, loadProduct } from '../load.ts';
+import type { BoundEnvironment } from '../environment.ts';
+import { ContractsInvalid } from '../errors.ts';
+import type { Backing, Checker, Product } from '../load.ts';
+import { evidenceContract, loadProduct } from '../load.ts';
 import { type Row, settingsOf } from './rows.ts';
 import { type EvidenceTables, tablesFolder } from './tables.ts';
 

@@ -24,6 +24,8 @@ export interface EvidenceTables {
    * them has ended: until then no file of them goes away.
    */
   ready(before: number): Promise<() => void>;
+  /** Other settings are served from now on. Resolves when new sessions see them. */
+  serve(settings: readonly Row[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function openEvidenceTables(options: {
   look();
   return {
     ready: (before) => builder.ready(before),
+    serve: (settings) => builder.serve(linesOf(settings)),
     close: async () => {
       clearInterval(timer);
       await builder.close();
@@ -114,6 +117,13 @@ class Builder {
         this.#readers -= 1;
         if (this.#readers === 0) this.#noReader();
       };
+    });
+  }
+
+  /** Puts other settings where those that are served stand. The file is another: nobody may be reading it. */
+  serve(settings: string): Promise<void> {
+    return this.#next(async () => {
+      if (await this.#unread()) await writeWhole(this.#root, SERVED, 'now', settings);
     });
   }
 

@@ -1,0 +1,93 @@
+import type { Engine } from '@ambit/engine';
+import type { Product } from './load.ts';
+
+/** Products, and the workers that run their sessions. Nothing of it changes: another offer takes its place, whole. */
+export interface Offer {
+  readonly products: readonly Product[];
+  readonly engine: Engine;
+}
+
+/** What a session uses for as long as it runs. */
+export interface Use {
+  readonly offer: Offer;
+  /** Called when the session has ended. Once more does nothing. */
+  readonly leave: () => void;
+}
+
+/** That what was read anew is not served. */
+export interface ReloadRefused {
+  /** UTC, ISO 8601. */
+  readonly at: string;
+  /** How many problems there were. */
+  readonly problems: number;
+}
+
+/** What is served now. A session keeps the offer that it began with, whatever takes its place. */
+export class Served {
+  #now: Counted;
+  #loadedAt = new Date().toISOString();
+  /** Why files that have changed since are not served; null: they are. */
+  refused: ReloadRefused | null = null;
+
+  constructor(offer: Offer) {
+    this.#now = new Counted(offer);
+  }
+
+  get now(): Offer {
+    return this.#now.offer;
+  }
+
+  /** UTC, ISO 8601: since when this offer is served. */
+  get loadedAt(): string {
+    return this.#loadedAt;
+  }
+
+  /** Begins to use what is served now. */
+  enter(): Use {
+    return this.#now.enter();
+  }
+
+  /** Serves another offer from now on. Resolves when no session uses the one before any more. */
+  replace(offer: Offer): Promise<void> {
+    const before = this.#now;
+    this.#now = new Counted(offer);
+    this.#loadedAt = new Date().toISOString();
+    this.refused = null;
+    return before.unused();
+  }
+}
+
+/** The product of a name. */
+export function productOf({ products }: Pick<Offer, 'products'>, name: string): Product | undefined {
+  return products.find(({ boundary }) => boundary.product.name === name);
+}
+
+/** An offer, and how many sessions use it. */
+class Counted {
+  readonly offer: Offer;
+  #uses = 0;
+  #lastLeft = (): void => {};
+
+  constructor(offer: Offer) {
+    this.offer = offer;
+  }
+
+  enter(): Use {
+    this.#uses += 1;
+    let using = true;
+    const leave = (): void => {
+      if (!using) return;
+      using = false;
+      this.#uses -= 1;
+      if (this.#uses === 0) this.#lastLeft();
+    };
+    return { offer: this.offer, leave };
+  }
+
+  async unused(): Promise<void> {
+    if (this.#uses === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#lastLeft = resolve;
+    });
+  }
+}
