@@ -14,6 +14,7 @@ import {
   signStatement,
   subjectOf,
 } from '@ambit/review';
+import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root, type Server, startServer } from '../server.ts';
 import { startExample } from './server.ts';
@@ -132,6 +133,14 @@ async function answered(product: string, status: number): Promise<Response> {
   throw new Error(`${product} never answered ${status}:\n${server.said()}`);
 }
 
+async function eventually(what: () => boolean | Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    if (await what()) return;
+    await sleep(100);
+  }
+  throw new Error(`that never came:\n${server.said()}`);
+}
+
 async function records(type: string): Promise<readonly Record<string, unknown>[]> {
   const folder = join(server.folder, '.ambit/evidence');
   const lines = readdirSync(folder)
@@ -205,6 +214,30 @@ describe('a server in production', () => {
     await answered('shop', 200);
   });
 
+  test('serves on what was approved when the contract changes, and the change as soon as somebody approves it', async () => {
+    const before = (await ask('shop')).headers.get('ambit-fingerprint');
+    writeFileSync(contract, `${contractOf('shop')}description: Orders of a shop\n`);
+    await eventually(() => server.said().includes('reload refused'));
+    expect(server.said()).toContain('is not approved for production: it changes, which 1 person approves; nobody has');
+    const still = await ask('shop');
+    expect([still.status, still.headers.get('ambit-fingerprint')]).toEqual([200, before]);
+    expect(await (await server.as(null, '/health')).json()).toMatchObject({ reloadRefused: { problems: 1 } });
+
+    expect(await approve('bo')).toMatchObject({ status: 0 });
+    await eventually(async () => (await ask('shop')).headers.get('ambit-fingerprint') !== before);
+    const served = await ask('shop');
+    expect(served.status).toBe(200);
+    expect(await (await server.as(null, '/health')).json()).toMatchObject({ reloadRefused: null });
+    const evidence = await server.as('otto', `/v1/sessions/${served.headers.get('ambit-session')}`);
+    expect(await evidence.json()).toMatchObject({
+      review: { from: before, effect: 'changes', reviews: [{ who: 'bo' }] },
+    });
+
+    // Back to what was approved before: that approval is in force.
+    writeFileSync(contract, contractOf('shop'));
+    await eventually(async () => (await ask('shop')).headers.get('ambit-fingerprint') === before);
+  });
+
   test('begins with what it served first: others who list themselves take nothing over', async () => {
     writeFileSync(contract, contractOf('shop', ['mallory', 'mate']));
     for (const name of ['mallory', 'mate']) {
@@ -257,7 +290,7 @@ describe('break-glass', () => {
     expect(nonsense.status).toBe(400);
     expect(nonsense.headers.get('ambit-break-glass')).not.toBeNull();
     expect((await ask('shop')).headers.get('ambit-break-glass')).toBeNull();
-    expect(await (await server.as(null, '/health')).json()).toEqual({ status: 'alive', breakGlass: 1 });
+    expect(await (await server.as(null, '/health')).json()).toMatchObject({ status: 'alive', breakGlass: 1 });
     const { products } = (await (await server.as('sam', '/v1/products')).json()) as { products: { name: string }[] };
     expect(products.find(({ name }) => name === 'stall')).toMatchObject({ review: { state: 'break-glass' } });
     const evidence = await server.as('otto', `/v1/sessions/${served.headers.get('ambit-session')}`);
@@ -269,7 +302,7 @@ describe('break-glass', () => {
     expect(await ambit('break-glass', 'close', 'stall', '--environment', environment())).toMatchObject({ status: 0 });
     await answered('stall', 503);
     expect(await records('break-glass.ended')).toMatchObject([{ product: 'stall', cause: 'closed' }]);
-    expect(await (await server.as(null, '/health')).json()).toEqual({ status: 'alive' });
+    expect(await (await server.as(null, '/health')).json()).not.toHaveProperty('breakGlass');
   });
 
   test('ends by itself', async () => {
@@ -305,6 +338,16 @@ describe('break-glass', () => {
       await sleep(100);
     expect((await records('break-glass.ended')).at(-1)).toMatchObject({ cause: 'over' });
   });
+});
+
+test('every record of all this is of the schema', async () => {
+  const schema = JSON.parse(readFileSync(join(root, 'schemas/evidence-record.schema.json'), 'utf8')) as object;
+  const valid = new Ajv({ strict: false }).compile(schema);
+  for (const type of ['review.applied', 'break-glass.opened', 'break-glass.ended', 'session.intent']) {
+    const found = await records(type);
+    expect(found.length, type).toBeGreaterThan(0);
+    for (const record of found) expect(valid(record), JSON.stringify(valid.errors)).toBe(true);
+  }
 });
 
 test('elsewhere than in production nobody has to approve anything, unless the environment says so', async () => {

@@ -62,6 +62,10 @@ export class Gates {
   take(products: readonly Product[]): void {
     const before = this.#served;
     this.#served = products.flatMap((product) => this.#known.get(product) ?? []);
+    for (const watch of this.#served) {
+      const same = before.find((one) => one !== watch && one.product.fingerprint === watch.product.fingerprint);
+      if (same !== undefined) watch.goOn(same);
+    }
     const gone = before.filter((watch) => !this.#served.includes(watch));
     this.#looking = this.#looking.then(async () => {
       for (const watch of gone) await this.#told(watch.stop('closed'));
@@ -138,6 +142,13 @@ class Watch {
     if (line !== this.#said) this.#tell(line);
     this.#said = line;
     await this.#record(standing);
+  }
+
+  /** Knows what another watch of the same boundary told: to nobody it is news. */
+  goOn(before: Watch): void {
+    this.#said = before.#said;
+    this.#opening = before.#opening;
+    before.#opening = null;
   }
 
   /** Whether it may be served now. */
