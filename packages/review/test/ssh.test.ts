@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyBytes, keyId, openKey, readKeys, sshString } from '@ambit/contract';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   BREAK_GLASS_NAMESPACE,
   pemSigner,
@@ -19,6 +19,8 @@ import {
   unarmoured,
 } from '../src/index.ts';
 import { approval, archive, boundary, judged, listed, person, reviewOf } from './support.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 // These need `ssh-keygen`: where there is none they fail, and say so.
 

@@ -1,8 +1,10 @@
 import type { Difference } from '@ambit/contract';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { readEnvelope, type ReviewStatement, type Signed, signedStatement, verdictOf } from '../src/index.ts';
 import { approval, archive, boundary, HOUR, NOON, person, reviewOf, signed } from './support.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const [ann, bo] = [person('ann'), person('bo')];
 const shop = boundary({ reviewers: [ann.listed, bo.listed] });
