@@ -15,6 +15,7 @@ import {
 } from '@ambit/session';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { slips } from './slips.ts';
 import { cedarOf, contractOf, type Draft, filters, pairs, PURPOSES, rows, VIEWS } from './product.ts';
 
 // A difference that only narrows never shows anybody more: both boundaries are run on the engine, for every subject, and
@@ -193,6 +194,17 @@ async function shownMore(before: Product, after: Product): Promise<string | null
   }
   return null;
 }
+
+describe('what looks like less and shows somebody more', () => {
+  it.each(slips)('%s', async (_, draft, next) => {
+    const [before, after] = [await load(draft, 'before'), await load(next, 'after')];
+    if (before === null || after === null) throw new Error('it is no contract');
+    // It does show more, so that whoever calls it narrower would be wrong.
+    expect(await shownMore(before, after)).not.toBeNull();
+    const { effect } = await difference(before.boundary, after.boundary, withPolicies(onTheData));
+    expect(effect).toBe('widens');
+  });
+});
 
 describe('a difference that only narrows', () => {
   it('shows nobody more, whoever asks for whatever', async () => {

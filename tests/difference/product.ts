@@ -66,7 +66,6 @@ const maskTexts: Readonly<Record<Column, readonly string[]>> = {
     'value / 5 * 5',
     'value / 10 * 10',
     '0',
-    'NULL',
     'c',
     'value + c',
     '-value',
