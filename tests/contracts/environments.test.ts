@@ -38,6 +38,11 @@ async function said(files: Readonly<Record<string, string>>): Promise<string> {
   }
 }
 
+/** Puts a value into a map of a map. */
+function put(part: Record<string, Record<string, unknown>> = {}, key = '', inner = '', value: unknown = null): void {
+  part[key] = { ...part[key], [inner]: value };
+}
+
 const own = (more: string): string =>
   `apiVersion: ambit/v1\nkind: Environment\nname: test\nextends: base.yaml\n${more}`;
 const base = (more: string): string => `apiVersion: ambit/v1\nkind: EnvironmentBase\n${more}`;
@@ -144,12 +149,10 @@ describe('what an environment inherits', () => {
         const parts: Record<string, Record<string, unknown>>[] = [{}, {}, {}, {}];
         for (const [at, [key, inner, value]] of leaves.entries()) {
           const { in: layer, before } = cuts[at] ?? { in: 0, before: false };
-          (parts[layer] as Record<string, Record<string, unknown>>)[key] ??= {};
-          Object.assign(parts[layer]?.[key] ?? {}, { [inner]: value });
+          put(parts[layer], key, inner, value);
           // Something else stands in the way further down: another value of the same leaf.
           if (before && layer < 3 && key === 'stores') {
-            (parts[3] as Record<string, Record<string, unknown>>)[key] ??= {};
-            Object.assign(parts[3]?.[key] ?? {}, { [inner]: { root: '/other' } });
+            put(parts[3], key, inner, { root: '/other' });
           }
         }
         const files = parts.map((part, at) => [

@@ -151,7 +151,7 @@ test('a file that is wrong changes nothing of any product, and says so, once', a
   const [record, ...more] = records('reload.refused');
   expect(more).toEqual([]);
   expect(record).toMatchObject({ environment: 'test', cause: 'files' });
-  const [problem = ''] = record?.['problems'] as string[];
+  const [problem = ''] = (record?.['problems'] ?? []) as string[];
   expect(problem).toMatch(/flights\.yaml:\d+:\d+ {2}unknown table `flihgts`\n {2}hint: did you mean `flights`$/);
   // Relative: nobody learns from the evidence where the server keeps its files.
   expect(problem).not.toMatch(/^\//);
@@ -193,7 +193,7 @@ test('a folder gains a contract, and loses it', async () => {
   before = await health();
   rmSync(join(folder, 'more'), { recursive: true });
   await reloaded(before);
-  expect(server.said()).toContain('reload: crew is not served any more\n');
+  expect(server.said()).toContain('reload: crew 1.0.0 is not served any more\n');
   // Without any contract a server would not have started: it is refused.
   renameSync(join(folder, 'flights.yaml'), join(folder, 'flights.yaml.old'));
   await refused();

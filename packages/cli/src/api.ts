@@ -49,6 +49,21 @@ export function sessionOf(answer: Answer): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+/** That the version which answered comes to its end, in words; null: nobody has said so. */
+export function endOf({ headers }: Answer): string | null {
+  const since = /^@(-?[0-9]+)$/.exec(String(headers['deprecation']))?.[1];
+  if (since === undefined) return null;
+  const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
+  const sunset = Date.parse(String(headers['sunset']));
+  const successor = /\/v1\/products\/([^>]+)>; rel="successor-version"/.exec(String(headers['link']))?.[1];
+  const words = [
+    `this version is deprecated since ${day(Number(since) * 1_000)}`,
+    ...(Number.isNaN(sunset) ? [] : [`it ends on ${day(sunset)}`]),
+    ...(successor === undefined ? [] : [`use ${successor}`]),
+  ];
+  return `note: ${words.join('; ')}`;
+}
+
 const sessionHeader = 'ambit-session';
 
 /** A product as `GET /v1/products` lists it. */

@@ -129,7 +129,7 @@ export class Reloader {
         log.ensureBoundary({ ...name, environment: boundary.environment, boundary: boundary as unknown as Json }),
       ),
     );
-    const served = names.map(({ boundary: _, ...name }) => name);
+    const served = names.map(({ product, version, fingerprint }) => ({ product, version, fingerprint }));
     await log.append({ type: 'reload.applied', environment: value.name, cause, products: served });
   }
 
@@ -179,11 +179,11 @@ function isSame(before: Loaded, after: Loaded): boolean {
 
 /** What is served now that was not, and the other way round. */
 function changesOf(before: readonly Product[], after: readonly Product[]): readonly string[] {
-  const nameOf = ({ boundary }: Product): string => boundary.product.name;
+  const nameOf = ({ boundary }: Product): string => `${boundary.product.name} ${boundary.product.version}`;
   const come = after.flatMap((product) => {
     const old = before.find((one) => nameOf(one) === nameOf(product));
     if (old?.fingerprint === product.fingerprint || !isServed(product, Date.now())) return [];
-    const now = `serving ${nameOf(product)} ${product.boundary.product.version}, ${product.fingerprint}`;
+    const now = `serving ${nameOf(product)}, ${product.fingerprint}`;
     return [old === undefined ? now : `${now}, in place of ${old.fingerprint}`];
   });
   const gone = before.filter((old) => !after.some((one) => nameOf(one) === nameOf(old)));

@@ -40,6 +40,23 @@ describe('ambit query', () => {
     });
   });
 
+  test('asks for a version, and says that it comes to its end', async () => {
+    const ends = {
+      deprecation: '@1801267200',
+      sunset: 'Wed, 30 Jun 2027 00:00:00 GMT',
+      link: '</v1/products/flights@2.0.0>; rel="successor-version"',
+    };
+    await using server = await playing((response) => json(response, result, { ...session, ...ends }));
+    const ran = await ambit(['query', 'flights@1', 'SELECT 1', '--server', server.url]);
+    expect(server.heard[0]?.url).toBe('/v1/products/flights%401/query');
+    expect(ran.err).toBe(
+      '2 rows, session ses_1\nnote: this version is deprecated since 2027-01-30; it ends on 2027-06-30; use flights@2.0.0\n',
+    );
+    await using other = await playing((response) => json(response, result, { ...session, deprecation: '@1801267200' }));
+    const less = await ambit(['query', 'flights@1', 'SELECT 1', '--server', other.url]);
+    expect(less.err).toContain('note: this version is deprecated since 2027-01-30\n');
+  });
+
   test('asks with statement, purpose and parameters, and with the credential from the environment', async () => {
     await using server = await playing(whole);
     const words = [

@@ -51,6 +51,8 @@ export interface ProductIdentity {
     /** Absent where the usual number of people approves. */
     readonly approvals?: Approvals;
   };
+  /** Absent where nobody has said that the version ends. */
+  readonly deprecation?: ProductDeprecation;
 }
 
 /** Somebody who signs. */
@@ -68,6 +70,16 @@ export interface Approvals {
   readonly narrows?: number;
   readonly changes?: number;
   readonly tests?: 'required';
+}
+
+/** How a version of a product comes to its end. Days are in UTC, as 2027-06-30. */
+export interface ProductDeprecation {
+  readonly since: string;
+  /** From this day on it is refused; null: not yet. */
+  readonly sunset: string | null;
+  /** The version to use instead. */
+  readonly successor: string | null;
+  readonly notice: string | null;
 }
 
 export type Scope = 'request' | 'conversation' | 'purpose' | 'product' | 'tenant';

@@ -8,6 +8,7 @@ import {
   type EngineFacts,
   maskedColumns,
 } from './draft.ts';
+import { deprecationProblems } from './deprecation.ts';
 import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
@@ -87,7 +88,7 @@ export function prepare(
     settings,
     limits: effectiveLimits(contract.limits, environment.value.limits),
     request: requestFor(contract, functions, settings),
-    problems: draft.problems,
+    problems: [...draft.problems, ...deprecationProblems(document, contract)],
   };
 }
 
@@ -210,6 +211,7 @@ export function boundaryOf(
       tenant: contract.tenant,
       description: contract.description ?? '',
       owner: ownerOf(contract),
+      ...deprecationOf(contract),
     },
     environment: environment.name,
     purposes: entries(contract.purposes, (description) => ({ description })),
@@ -227,6 +229,12 @@ export function boundaryOf(
     policies,
     engine: { name: 'datafusion', version: prepared.engineVersion },
   };
+}
+
+function deprecationOf({ deprecation }: Contract): Pick<Boundary['product'], 'deprecation'> {
+  if (deprecation === undefined) return {};
+  const { since, sunset = null, successor = null, notice = null } = deprecation;
+  return { deprecation: { since, sunset, successor, notice } };
 }
 
 function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary, 'stores' | 'catalogs' | 'tables'> {

@@ -15,6 +15,7 @@ export type {
   BoundaryTable,
   BoundaryView,
   ClaimValue,
+  ProductDeprecation,
   ProductIdentity,
   Reads,
   Scope,
@@ -46,6 +47,8 @@ export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';
 export { type NamedKeys, namedProblems, signersOf } from './owner.ts';
 export { keyBytes, keyId, keyText, openKey, type PublicKey } from './public-key.ts';
 export { SshReader, sshString } from './ssh-wire.ts';
+export { breaks, type VersionedContract } from './breaking.ts';
+export { sunsetOf } from './deprecation.ts';
 export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { type Layer, type Layered, layered, type Place } from './layers.ts';
@@ -55,3 +58,4 @@ export { Contract, Environment } from './schema.ts';
 export { emitSchemas } from './layer-schema.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';
+export { compareVersions, lineOf, meantBy, nameAndVersion } from './versions.ts';

@@ -4,7 +4,7 @@ import type { Problem } from './problem.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
 import { durationMs, sizeBytes } from './units.ts';
 
-/** What an owner wrote and an environment overrules. Nothing is wrong, but nobody should have to look for it. */
+/** What an environment overrules of a contract, and what is over. Nothing is wrong, but nobody should have to look for it. */
 export function notesOf(
   document: Pick<Document<Contract>, 'problem'>,
   contract: Contract,
@@ -26,10 +26,13 @@ export function notesOf(
     if (set === undefined || String(set) === String(own)) return [];
     return [says(['settings', key], `\`${key}\``, set, `says so in place of ${String(own)}`)];
   });
-  return [...limits, ...settings];
+  const sunset = contract.deprecation?.sunset;
+  const over = sunset !== undefined && Date.now() >= Date.parse(`${sunset}T00:00:00Z`);
+  const ended = over ? [document.problem(['deprecation', 'sunset'], `it ended on ${sunset}: it is refused`)] : [];
+  return [...limits, ...settings, ...ended];
 }
 
 function amount(limit: string | number): number {
   if (typeof limit === 'number') return limit;
-  return /B$/.test(limit) ? sizeBytes(limit) : durationMs(limit);
+  return limit.endsWith('B') ? sizeBytes(limit) : durationMs(limit);
 }

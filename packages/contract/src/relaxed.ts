@@ -17,7 +17,7 @@ export function relaxed<T extends Readonly<Record<string, TSchema>>>(properties:
 
 function partly(schema: Shape): TSchema {
   const { required: _, ...rest } = schema;
-  return { ...rest, ...inside(schema, partly) } as TSchema;
+  return { ...rest, ...inside(schema, partly) };
 }
 
 /** The same, for an editor: `null` takes a member away that a base has. What the file itself must say stays. */

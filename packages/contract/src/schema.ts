@@ -3,6 +3,7 @@ import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
 import { map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
 import { DURATION_PATTERN, SIZE_PATTERN } from './units.ts';
+import { Deprecation, Version } from './version-schema.ts';
 
 // Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
 
@@ -83,10 +84,8 @@ export const Contract = Type.Object(
     apiVersion: Type.Literal('ambit/v1', { description: 'Version of this format' }),
     kind: Type.Literal('DataProduct', { description: 'What the file declares' }),
     name: Type.String({ pattern: SQL_NAME, description: 'Name of the product, in URLs and SQL' }),
-    version: Type.String({
-      pattern: '^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)$',
-      description: 'Semantic version',
-    }),
+    version: Version('Semantic version'),
+    deprecation: opt(Deprecation),
     tenant: Type.String({ pattern: NAME, description: 'The tenant that owns the product' }),
     description: opt(text('What the product is')),
     owner: Owner,

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { OutputFormat } from '@ambit/engine';
 import type { Answer } from '@ambit/session';
 import type { FastifyReply } from 'fastify';
+import { tellDeprecation } from './deprecation.ts';
 import { mediaTypes } from './formats.ts';
 import type { Limits } from './limits.ts';
 import { problemOf } from './problems.ts';
@@ -25,6 +26,7 @@ export function sendAnswer(
     answer.body.return().catch(() => undefined);
   });
   watchReader(reply, body, slowReaderMsMax);
+  tellDeprecation(reply, answer.product);
   return reply
     .header('ambit-session', answer.session)
     .header('ambit-fingerprint', answer.fingerprint)

@@ -51,6 +51,16 @@ const review = {
   description: 'Whether owners approved the boundary, and until when. Absent where nobody has to',
 };
 
+const deprecation = {
+  ...exactly({
+    since: { ...text, description: 'A date' },
+    sunset: { ...nullable(text), description: 'From this date on it is refused' },
+    successor: { ...nullable(text), description: 'The version to use instead' },
+    notice: nullable(text),
+  }),
+  description: 'There where the version comes to its end',
+};
+
 export const Products = exactly({
   products: listOf(
     exactly(
@@ -63,60 +73,66 @@ export const Products = exactly({
         fingerprint: text,
         purposes: listOf(exactly({ name: text, description: text }), 'Those that you may open it for'),
       },
-      { review },
+      { review, deprecation },
     ),
   ),
 });
 
-export const Product = exactly({
-  name: text,
-  version: text,
-  tenant: text,
-  description: text,
-  owner: text,
-  environment: text,
-  fingerprint: { ...text, description: 'The boundary' },
-  purpose: text,
-  determinedBy: policies,
-  tables: listOf(
-    exactly({
-      name: text,
-      description: text,
-      determinedBy: policies,
-      filters: listOf(filter),
-      columns: listOf(
-        exactly({
-          name: text,
-          type: text,
-          nullable: flag,
-          description: text,
-          determinedBy: policies,
-          masks: listOf(mask),
-        }),
-      ),
-    }),
-  ),
-  views: listOf(exactly({ name: text, description: text, columns: listOf(column), determinedBy: policies })),
-  functions: listOf(exactly({ name: text, determinedBy: policies })),
-  queries: listOf(
-    exactly({
-      name: text,
-      description: text,
-      parameters: listOf(
-        exactly({
-          name: text,
-          type: text,
-          description: text,
-          default: { anyOf: [text, { type: 'number' }, flag, { type: 'null' }], description: 'Null: it must be given' },
-          minimum: nullable(whole),
-          maximum: nullable(whole),
-        }),
-      ),
-      columns: listOf(column),
-    }),
-  ),
-  limits: { type: 'object', additionalProperties: whole },
-});
+export const Product = exactly(
+  {
+    name: text,
+    version: text,
+    tenant: text,
+    description: text,
+    owner: text,
+    environment: text,
+    fingerprint: { ...text, description: 'The boundary' },
+    purpose: text,
+    determinedBy: policies,
+    tables: listOf(
+      exactly({
+        name: text,
+        description: text,
+        determinedBy: policies,
+        filters: listOf(filter),
+        columns: listOf(
+          exactly({
+            name: text,
+            type: text,
+            nullable: flag,
+            description: text,
+            determinedBy: policies,
+            masks: listOf(mask),
+          }),
+        ),
+      }),
+    ),
+    views: listOf(exactly({ name: text, description: text, columns: listOf(column), determinedBy: policies })),
+    functions: listOf(exactly({ name: text, determinedBy: policies })),
+    queries: listOf(
+      exactly({
+        name: text,
+        description: text,
+        parameters: listOf(
+          exactly({
+            name: text,
+            type: text,
+            description: text,
+            default: {
+              anyOf: [text, { type: 'number' }, flag, { type: 'null' }],
+              description: 'Null: it must be given',
+            },
+            minimum: nullable(whole),
+            maximum: nullable(whole),
+          }),
+        ),
+        columns: listOf(column),
+      }),
+    ),
+    limits: { type: 'object', additionalProperties: whole },
+  },
+  { deprecation },
+);
 
 const status = { type: 'string', enum: ['completed', 'refused', 'failed', 'cancelled', 'crashed', 'orphaned'] };
 
@@ -286,13 +302,23 @@ const headers = {
   'Ambit-Fingerprint': { type: 'string', pattern: '^sha256:[0-9a-f]{64}$', description: 'The boundary it ran in' },
   'Ambit-Evidence': { type: 'integer', minimum: 0, description: 'Position of its intent in the evidence log' },
   'Ambit-Purpose': { type: 'string', description: 'Its purpose' },
+  Deprecation: {
+    type: 'string',
+    pattern: '^@-?[0-9]+$',
+    description: 'Since when the version is deprecated: RFC 9745',
+  },
+  Sunset: { type: 'string', description: 'When the version ends: RFC 8594' },
+  Link: { type: 'string', description: 'The version to use instead, as successor-version' },
 };
+
+/** Whether every result has a header. */
+export const isAlways = (name: string): boolean => name.startsWith('Ambit-');
 
 /** A result in every format, its JSON being of a schema. `finished`: as a document has it, not as a route declares it. */
 export function result(rows: object, finished = false): object {
   const always = Object.entries(headers).map(([name, { description, ...schema }]) => [
     name,
-    { description, schema, required: true },
+    { description, schema, required: isAlways(name) },
   ]);
   return {
     description: 'The result, in the format that was asked for',

@@ -2,7 +2,7 @@ import fastifySwagger from '@fastify/swagger';
 import type { Grant, Subject } from '@ambit/policy';
 import { grantOf, type Product } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
-import { result, resultOf } from './answers.ts';
+import { isAlways, result, resultOf } from './answers.ts';
 import { parameterInBody, parameterInUrl, parameterValue, resultValue } from './json-types.ts';
 import { components } from './schemas.ts';
 
@@ -72,7 +72,7 @@ function withRequired(operation: Operation): Operation {
   const answers = Object.entries(responses).map(([status, answer]) => {
     const headers = (answer as { readonly headers?: Readonly<Record<string, object>> }).headers;
     if (headers === undefined) return [status, answer];
-    const all = Object.entries(headers).map(([name, header]) => [name, { ...header, required: true }]);
+    const all = Object.entries(headers).map(([name, header]) => [name, { ...header, required: isAlways(name) }]);
     return [status, { ...answer, headers: Object.fromEntries(all) as object }];
   });
   return {
@@ -87,14 +87,20 @@ function withRequired(operation: Operation): Operation {
 const PURPOSE = 'ambit-purpose';
 
 /** One product's API for one subject and purpose: each of its named queries as an operation of its own. */
-export function productDocument(whole: object, product: Product, subject: Subject, purpose: string | null): object {
+export function productDocument(
+  whole: object,
+  product: Product,
+  asked: string,
+  subject: Subject,
+  purpose: string | null,
+): object {
   const grant = grantOf(product, subject, purpose);
   const { boundary } = product;
   const { name, version, description } = boundary.product;
   const described = Object.entries((whole as Document).paths)
     .filter(([path]) => path.startsWith('/v1/products/{product}'))
     .flatMap(([path, item]) => {
-      const own = path.replace('{product}', name);
+      const own = path.replace('{product}', asked);
       if (!own.includes('{name}')) return [[own, ofProduct(item, grant, boundary)] as const];
       return grant.queries.map(
         (query) => [own.replace('{name}', query), ofQuery(item, grant, boundary, query)] as const,

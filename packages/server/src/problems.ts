@@ -17,6 +17,7 @@ export const problems = {
   body_too_large: [413, 'request', 'The body is too large'],
   media_type_unsupported: [415, 'request', 'The body is not JSON'],
   product_unknown: [404, 'product', 'No such product for this subject'],
+  version_ended: [410, 'product', 'The version of the product has ended'],
   purpose_required: [400, 'purpose', 'A session needs a purpose'],
   purpose_refused: [403, 'purpose', 'The product cannot be opened for this purpose'],
   policy_failed: [503, 'policy', 'The policy could not be evaluated'],

@@ -1,6 +1,6 @@
 import type { Boundary } from '@ambit/contract';
 import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
-import { grantOf, type Product, subjectOn } from '@ambit/session';
+import { grantOf, isEnded, type Product, subjectOn } from '@ambit/session';
 import { reviewOf } from './approval.ts';
 
 /** Products that a subject may open, and for which purposes. */
@@ -10,12 +10,21 @@ export function visibleProducts(
 ): readonly object[] {
   return products.flatMap((product) => {
     const subject = subjectOf(product);
-    if (subject === null) return [];
+    if (subject === null || isEnded(product)) return [];
     const purposes = openPurposes(product, subject);
     if (purposes.length === 0) return [];
-    const { name, version, tenant, description, owner } = product.boundary.product;
-    const { fingerprint } = product;
-    return [{ name, version, tenant, description, owner: owner.team, fingerprint, purposes, ...reviewOf(product) }];
+    const { name, version, tenant, description, owner, deprecation } = product.boundary.product;
+    const listed = {
+      name,
+      version,
+      tenant,
+      description,
+      owner: owner.team,
+      fingerprint: product.fingerprint,
+      purposes,
+      ...reviewOf(product),
+    };
+    return [deprecation === undefined ? listed : { ...listed, deprecation }];
   });
 }
 
@@ -30,13 +39,14 @@ function openPurposes(product: Product, subject: Subject): readonly object[] {
 export function describeProduct(product: Product, subject: Subject, purpose: string | null): object {
   const grant = grantOf(product, subject, purpose);
   const { boundary, fingerprint } = product;
-  const { name, version, tenant, description, owner } = boundary.product;
+  const { name, version, tenant, description, owner, deprecation } = boundary.product;
   return {
     name,
     version,
     tenant,
     description,
     owner: owner.team,
+    ...(deprecation === undefined ? {} : { deprecation }),
     environment: boundary.environment,
     fingerprint,
     purpose: grant.purpose,

@@ -33,8 +33,15 @@ export const components = {
 } as const;
 
 const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z][a-z0-9_-]*$' });
-export const ProductParams = Type.Object({ product: Name });
-export const QueryParams = Type.Object({ product: Name, name: Name });
+const Product = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[a-z][a-z0-9_-]*(@[0-9A-Za-z.-]+)?$',
+  description:
+    'Name of the product: its newest release. `name@1`: the newest of a major version. `name@1.2.0`: that one',
+});
+export const ProductParams = Type.Object({ product: Product });
+export const QueryParams = Type.Object({ product: Product, name: Name });
 export const EvidenceQueryParams = Type.Object({ name: Name });
 export const SessionParams = Type.Object({ session: Type.String({ pattern: '^ses_[0-9a-f]{32}$' }) });
 

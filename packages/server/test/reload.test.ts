@@ -18,7 +18,7 @@ const issuer = () => ({
   algorithms: ['ES256'],
   tenant: 'north',
 });
-const token = (): Promise<string> =>
+const jwt = (): Promise<string> =>
   new SignJWT({ roles: ['analyst'] })
     .setProtectedHeader({ alg: 'ES256' })
     .setIssuer('https://issuer')
@@ -61,7 +61,7 @@ const named = ({ products }: Offer): string | undefined =>
   products.find(({ boundary }) => boundary.product.name === 'shop')?.fingerprint;
 
 it('issuers change with the products, at once, or not at all', async () => {
-  const credential = await token();
+  const credential = await jwt();
   const ask = async (): Promise<number> => (await world.ask({ url: '/v1/products', token: credential })).status;
   expect(await ask()).toBe(200);
   // What cannot be made ready changes nothing.

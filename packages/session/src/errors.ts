@@ -5,6 +5,7 @@ import type { Decision } from '@ambit/policy';
 /** Codes of boundaries before the engine. */
 export type RefusalCode =
   | 'product_unknown'
+  | 'version_ended'
   | 'purpose_required'
   | 'purpose_refused'
   | 'policy_failed'

@@ -5,7 +5,7 @@ export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './er
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
 export { filesBeneath, findContracts } from './find.ts';
-export { grantOf, productUnknown } from './grant.ts';
+export { grantOf, isEnded, productUnknown } from './grant.ts';
 export {
   type Backing,
   type Checker,
@@ -20,4 +20,4 @@ export { breakGlassOf, isReviewed } from './operators.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Replay, type Request } from './path.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';
-export { type Offer, productOf, type ReloadRefused, Served, type Use } from './served.ts';
+export { type Offer, productOf, productThen, type ReloadRefused, Served, type Use } from './served.ts';

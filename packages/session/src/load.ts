@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import {
   type Boundary,
   boundaryOf,
+  breaks,
   type CheckReport,
   type CheckRequest,
   type ClaimValue,
@@ -37,6 +38,8 @@ export interface Product {
   readonly standing?: (now: number) => Standing;
   /** What the environment overrules of the contract. */
   readonly notes: readonly Problem[];
+  /** A problem of its contract, in its place. */
+  readonly problem: Document<unknown>['problem'];
   /** Files that it is made of: the contract and its policies. */
   readonly files: readonly string[];
   /** Where the server itself makes what the product shows. */
@@ -86,7 +89,7 @@ export async function loadProducts(
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
   const problems = distinct(loaded.flatMap((one) => ('problems' in one ? one.problems : [])));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
-  problems.push(...sameNames(products), ...takenNames(products), ...operatorProblems(environment));
+  problems.push(...versionProblems(products), ...takenNames(products), ...operatorProblems(environment));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
 }
@@ -121,6 +124,7 @@ export async function loadProduct(
     policies: compilePolicies(boundary),
     roots: rootsOf(document.value, dirname(file), environment),
     notes: notesOf(document, document.value, environment),
+    problem: (path, ...said) => document.problem(path, ...said),
     files: [file, ...Object.keys(cedar.policies).map((name) => join(dirname(file), name))],
   };
 }
@@ -153,23 +157,27 @@ function rootsOf(contract: Contract, folder: string, environment: BoundEnvironme
   );
 }
 
-function sameNames(products: readonly Product[]): readonly Problem[] {
-  const seen = new Map<string, string>();
-  return products.flatMap(({ file, boundary }) => {
-    const { name } = boundary.product;
-    const other = seen.get(name);
-    seen.set(name, file);
-    if (other === undefined) return [];
-    return [
-      {
-        file,
-        line: 1,
-        column: 1,
-        message: `\`${other}\` has a product \`${name}\` too`,
-        hint: 'a server serves each name once',
-      },
-    ];
+/** A server serves each version of a name once, all of one tenant, and none that breaks what one before it promises. */
+function versionProblems(products: readonly Product[]): readonly Problem[] {
+  const names = new Set(products.map(({ boundary }) => boundary.product.name));
+  return [...names].flatMap((name) => {
+    const all = products.filter(({ boundary }) => boundary.product.name === name);
+    const wrong = all.flatMap((one, at) => twice(one, all.slice(0, at)));
+    return wrong.length > 0 ? wrong : breaks(all);
   });
+}
+
+function twice({ boundary, problem }: Product, before: readonly Product[]): readonly Problem[] {
+  const { name, version, tenant } = boundary.product;
+  const same = before.find((one) => one.boundary.product.version === version);
+  if (same !== undefined) {
+    const hint = 'a server serves each version of a name once';
+    return [problem(['version'], `\`${same.file}\` has version ${version} of \`${name}\` too`, hint)];
+  }
+  const other = before.find((one) => one.boundary.product.tenant !== tenant);
+  if (other === undefined) return [];
+  const hint = `\`${other.file}\` is of \`${other.boundary.product.tenant}\`; give this product another name`;
+  return [problem(['tenant'], `versions of \`${name}\` belong to two tenants`, hint)];
 }
 
 function takenNames(products: readonly Product[]): readonly Problem[] {

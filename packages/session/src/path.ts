@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { nameAndVersion, type ProductIdentity } from '@ambit/contract';
 import type { OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
 import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
@@ -58,6 +59,7 @@ export interface Replay {
 /** A session that delivers. */
 export interface Answer {
   readonly session: string;
+  readonly product: ProductIdentity;
   readonly fingerprint: string;
   readonly purpose: string;
   /** Position of the intent in the evidence. */
@@ -124,7 +126,7 @@ export class Path {
   }
 
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
-    const key = `${boundary.product.name}\n${subject.tenant}`;
+    const key = `${boundary.product.name}@${boundary.product.version}\n${subject.tenant}`;
     return this.#admission
       .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs, signal)
       .finally(() => watch.mark('admit'));
@@ -156,6 +158,7 @@ export class Path {
       const first = await body.next();
       return {
         session: id,
+        product: product.boundary.product,
         fingerprint: product.fingerprint,
         purpose: grant.purpose,
         evidence: intent.seq,
@@ -312,8 +315,10 @@ export class Path {
   }
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
-    const { id, product, subject, purpose } = request;
-    const fingerprint = productOf(this.#served.now, product)?.fingerprint ?? null;
+    const { id, subject, purpose } = request;
+    // Evidence of a product is by its name, whichever version was asked for.
+    const product = nameAndVersion(request.product).name;
+    const fingerprint = productOf(this.#served.now, request.product)?.fingerprint ?? null;
     const { code, message, decisions } = refused;
     await this.#evidence.append({
       type: 'request.refused',

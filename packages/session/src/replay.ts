@@ -6,7 +6,7 @@ import { limits } from './limits.ts';
 import type { Product } from './load.ts';
 import type { GivenValue } from './parameters.ts';
 import type { Path, Replay, Request } from './path.ts';
-import { productOf } from './served.ts';
+import { productThen } from './served.ts';
 
 // A session is asked again as it was asked: same subject, purpose, statement, parameters, clock and format, on the one
 // path, in a session of its own. It runs only where boundary and grant are those of then.
@@ -75,7 +75,7 @@ export async function replay(
 ): Promise<Replayed> {
   const { intent } = recorded;
   const before = comparable(recorded);
-  const product = productOf(replaying, intent.product);
+  const product = productThen(replaying, intent);
   if (product?.backing !== undefined) throw new ReplayImpossible('the tables of the evidence grow with each session');
   const subject = intent.subject as unknown as Subject;
   const granted = product === undefined ? null : authorize(product.policies, subject, intent.purpose);
@@ -147,7 +147,7 @@ function requestOf(
   return {
     id,
     subject: intent.subject as unknown as Subject,
-    product: intent.product,
+    product: `${intent.product}@${intent.version}`,
     purpose: intent.purpose,
     ask: named ? { query: name } : { sql },
     // A named query types its parameters itself. What the evidence keeps as text, a URL would have as text.

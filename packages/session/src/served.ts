@@ -1,3 +1,4 @@
+import { meantBy, nameAndVersion } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import type { Product } from './load.ts';
 
@@ -57,9 +58,23 @@ export class Served {
   }
 }
 
-/** The product of a name. */
-export function productOf({ products }: Pick<Offer, 'products'>, name: string): Product | undefined {
-  return products.find(({ boundary }) => boundary.product.name === name);
+/** The product of a name, which may ask for a version: `flights`, `flights@1`, `flights@1.2.0`. */
+export function productOf({ products }: Pick<Offer, 'products'>, asked: string): Product | undefined {
+  const { name, version } = nameAndVersion(asked);
+  const versions = products.filter(({ boundary }) => boundary.product.name === name);
+  const meant = meantBy(
+    version,
+    versions.map(({ boundary }) => boundary.product.version),
+  );
+  return versions.find(({ boundary }) => boundary.product.version === meant);
+}
+
+/** The product that a session was on: its version, or where that is not served, what its name means now. */
+export function productThen(
+  offer: Pick<Offer, 'products'>,
+  { product, version }: { readonly product: string; readonly version: string },
+): Product | undefined {
+  return productOf(offer, `${product}@${version}`) ?? productOf(offer, product);
 }
 
 /** An offer, and how many sessions use it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, Option } from '@commander-js/extra-typings';
 
-import { ask, mediaTypes, type ResultFormat, sessionOf } from '../api.ts';
+import { ask, mediaTypes, type ResultFormat, endOf, sessionOf } from '../api.ts';
 import { asOption, parameterValue, serverOption, withConnection } from '../arguments.ts';
 import type { Answer } from '../connection.ts';
 import { deliver, incomplete, intoFile, readWhole } from '../delivery.ts';
@@ -115,6 +115,8 @@ async function deliverAs(
       ...(session === null ? [] : [`session ${session}`]),
     ];
     if (said.length > 0) say(terminal, said.join(', '));
+    const ends = endOf(answer);
+    if (ends !== null) say(terminal, ends);
   }
 }
 

@@ -46,7 +46,7 @@ export class Gates {
     this.#waiting = [];
     if (!isReviewed(environment.value)) return loaded;
     const watches = await Promise.all(loaded.products.map((product) => this.#watch(product, environment)));
-    const pending = watches.filter((watch) => !watch.open() && this.#replaces(watch));
+    const pending = watches.filter((watch) => !watch.open() && this.#replaces(watch, watches));
     this.#waiting = pending;
     const problems = pending.map((watch) => watch.problem());
     if (problems.length > 0) throw new ContractsInvalid(problems, filesOf(loaded));
@@ -85,9 +85,11 @@ export class Gates {
     await Promise.all(this.#served.map((watch) => this.#told(watch.stop('stopped'))));
   }
 
-  #replaces({ product }: Watch): boolean {
+  /** Whether something that is served would go, and this would come. */
+  #replaces({ product }: Watch, next: readonly Watch[]): boolean {
     const { name } = product.boundary.product;
-    return this.#served.some((watch) => watch.product.boundary.product.name === name && watch.open());
+    const stays = (watch: Watch): boolean => next.some((one) => one.product.fingerprint === watch.product.fingerprint);
+    return this.#served.some((watch) => watch.product.boundary.product.name === name && watch.open() && !stays(watch));
   }
 
   async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {

@@ -1,8 +1,9 @@
 import type { Subject } from '@ambit/policy';
 import { type Product, productUnknown } from '@ambit/session';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking, subjectFor } from '../authenticate.ts';
+import { tellDeprecation } from '../deprecation.ts';
 import { productDocument } from '../openapi.ts';
 import type { ProblemCode } from '../problems.ts';
 import { describeProduct, visibleProducts } from '../products.ts';
@@ -13,6 +14,7 @@ import { productNamed, type Serving } from '../serving.ts';
 const closed: readonly ProblemCode[] = [
   'credential_required',
   'product_unknown',
+  'version_ended',
   'purpose_required',
   'purpose_refused',
   'policy_failed',
@@ -52,7 +54,10 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
         response: { 200: answers.json('The product as you may see it', answers.Product), ...refusals(...closed) },
       },
     },
-    (request) => describeProduct(found(serving, request.params), asking(request), purposeOf(request)),
+    (request, reply) => {
+      const product = found(serving, request);
+      return told(reply, product, describeProduct(product, asking(request), purposeOf(request)));
+    },
   );
   app.get(
     '/v1/products/:product/openapi.json',
@@ -67,8 +72,16 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
         response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusals(...closed) },
       },
     },
-    (request) => productDocument(app.swagger(), found(serving, request.params), asking(request), purposeOf(request)),
+    (request, reply) => {
+      const product = found(serving, request);
+      const document = productDocument(app.swagger(), product, named(request), asking(request), purposeOf(request));
+      return told(reply, product, document);
+    },
   );
+  addApiRoute(app);
+}
+
+function addApiRoute(app: FastifyInstance): void {
   app.get(
     '/v1/openapi.json',
     {
@@ -76,7 +89,7 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
       schema: {
         operationId: 'describeApi',
         summary: 'This API',
-        tags,
+        tags: ['products'],
         security: [],
         response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusalsOf('internal') },
       },
@@ -85,8 +98,18 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
   );
 }
 
-function found(serving: Serving, params: unknown): Product {
-  const { product: name } = params as { readonly product: string };
+/** What is told of a product, and that its version comes to its end. */
+function told(reply: FastifyReply, { boundary }: Product, what: object): object {
+  tellDeprecation(reply, boundary.product);
+  return what;
+}
+
+function named({ params }: Pick<FastifyRequest, 'params'>): string {
+  return (params as { readonly product: string }).product;
+}
+
+function found(serving: Serving, request: Pick<FastifyRequest, 'params'>): Product {
+  const name = named(request);
   const product = productNamed(serving, name);
   if (product === undefined) throw productUnknown(name);
   return product;

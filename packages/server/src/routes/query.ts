@@ -20,6 +20,7 @@ export interface Given {
 export const sessionFailures: readonly ProblemCode[] = [
   'credential_required',
   'product_unknown',
+  'version_ended',
   'purpose_required',
   'purpose_refused',
   'policy_failed',

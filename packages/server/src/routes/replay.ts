@@ -28,6 +28,7 @@ export function addReplayRoute(app: FastifyInstance, serving: Serving): void {
             'media_type_unsupported',
             'policy_failed',
             'boundary_unapproved',
+            'version_ended',
             'limit_concurrency',
             'limit_memory',
             'limit_spill',

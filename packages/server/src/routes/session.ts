@@ -1,13 +1,13 @@
 import type { SessionEvidence } from '@ambit/evidence';
 import { mayReadEvidence, type Subject } from '@ambit/policy';
-import { isServed, subjectOn } from '@ambit/session';
+import { isServed, productThen, subjectOn } from '@ambit/session';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking } from '../authenticate.ts';
 import { present } from '../evidence.ts';
 import { RequestRefused } from '../problems.ts';
 import { refusals, SessionParams } from '../schemas.ts';
-import { productNamed, type Serving } from '../serving.ts';
+import type { Serving } from '../serving.ts';
 
 /** Routes that look back at sessions, and end them. */
 export function addSessionRoutes(app: FastifyInstance, serving: Serving): void {
@@ -96,7 +96,7 @@ export async function findSession(
 
 /** Whose evidence it is reads it; the owner's people read all of it. To all others the session is not there. */
 function rightOn(serving: Serving, { intent }: SessionEvidence, subject: Subject): 'own' | 'whole' | null {
-  const product = productNamed(serving, intent.product);
+  const product = productThen(serving, intent);
   // What nobody approved gives nobody a right.
   const served = product !== undefined && isServed(product, Date.now());
   if (served && mayReadEvidence(product.policies, subjectOn(product, subject), null).allowed) return 'whole';

@@ -5,6 +5,7 @@ import type { BoundEnvironment } from '../environment.ts';
 import { ContractsInvalid } from '../errors.ts';
 import type { Backing, Checker, Product } from '../load.ts';
 import { evidenceContract, loadProduct } from '../load.ts';
+import { productOf } from '../served.ts';
 import { type Row, settingsOf } from './rows.ts';
 import { type EvidenceTables, tablesFolder } from './tables.ts';
 
@@ -23,9 +24,10 @@ export async function loadEvidenceProduct(
   return { ...loaded, roots: { tables: tablesFolder(log) } };
 }
 
-/** The settings of products, as they are served now. */
+/** The settings of products, as they are served by their names now. */
 export function servedSettings(products: readonly Product[]): readonly Row[] {
-  return products.flatMap(({ boundary, fingerprint }) => settingsOf(boundary, fingerprint));
+  const meant = products.filter((product) => productOf({ products }, product.boundary.product.name) === product);
+  return meant.flatMap(({ boundary, fingerprint }) => settingsOf(boundary, fingerprint));
 }
 
 /** The evidence of these products and of itself, on its tables. */
@@ -45,8 +47,15 @@ function claimsOf(
 ): Readonly<Record<string, ClaimValue>> {
   const plain = { ...subject, claims: {} };
   const names = (of: readonly Product[]): string => of.map(({ boundary }) => boundary.product.name).join(',');
+  // What nobody approved gives nobody a right.
   const served = products.filter((product) => isServed(product, Date.now()));
-  const reads = served.filter(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
+  // Evidence is by name: who may not for each version of a product may not.
+  const all = (may: (product: Product) => boolean): readonly Product[] => {
+    const not = new Set(served.filter((one) => !may(one)).map(({ boundary }) => boundary.product.name));
+    const meant = served.filter((one) => productOf({ products: served }, one.boundary.product.name) === one);
+    return meant.filter(({ boundary }) => !not.has(boundary.product.name));
+  };
+  const reads = all(({ policies }) => mayReadEvidence(policies, subject, null).allowed);
   const own = mayReadEvidence(evidence.policies, plain, null).allowed ? [evidence] : [];
   return {
     principal: subject.principal,
@@ -54,7 +63,7 @@ function claimsOf(
     evidence_auditor: subject.roles.includes(TENANTS_AUDITOR),
     reads: names([...reads, ...own]),
     // The evidence itself is open to everybody who gets here.
-    opens: names([...served.filter((product) => opens(product, subject)), evidence]),
+    opens: names([...all((product) => opens(product, subject)), evidence]),
   };
 }
 
