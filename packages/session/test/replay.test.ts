@@ -11,7 +11,7 @@ const grant = 'sha256:grant';
 vi.mocked(authorize).mockReturnValue({ allowed: true, grant: { digest: grant } } as ReturnType<typeof authorize>);
 
 const product = {
-  boundary: { product: { name: 'flights' } },
+  boundary: { product: { name: 'flights', version: '1.0.0' } },
   fingerprint: 'sha256:f',
   policies: {},
 } as unknown as Product;
@@ -40,6 +40,7 @@ function evidence(
     session,
     at: '2026-11-24T01:02:03.000000Z',
     product: 'flights',
+    version: '1.0.0',
     fingerprint: 'sha256:f',
     grant,
     subject: {},
