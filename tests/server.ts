@@ -43,6 +43,8 @@ export interface Server<Name extends string = string> {
 export interface Start<Name extends string> {
   /** Contracts, or folders of them. */
   readonly paths: readonly string[];
+  /** Name of the environment; without it `test`. */
+  readonly name?: string;
   /** YAML of the environment, after its name. */
   readonly environment?: string;
   /** By name, which is the principal's too. */
@@ -57,7 +59,7 @@ export async function startServer<Name extends string>(start: Start<Name>): Prom
   mkdirSync(join(folder, 'tmp'));
   writeFileSync(
     join(folder, 'environment.yaml'),
-    `apiVersion: ambit/v1\nkind: Environment\nname: test\n${start.environment ?? ''}`,
+    `apiVersion: ambit/v1\nkind: Environment\nname: ${start.name ?? 'test'}\n${start.environment ?? ''}`,
   );
   const tokens = new Map<Name, string>();
   for (const [name, subject] of Object.entries<Subject>(start.subjects)) {

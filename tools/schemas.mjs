@@ -23,6 +23,7 @@ function outputOf(program, words) {
 async function generated() {
   const { emitSchemas } = await import('../packages/contract/dist/index.js');
   const { recordSchema } = await import('../packages/evidence/dist/index.js');
+  const { reviewSchema } = await import('../packages/review/dist/index.js');
   const { cedarSchema } = await import('../packages/policy/dist/index.js');
   const { sessionFacetSchema } = await import('../packages/export/dist/index.js');
   const { describeApi } = await import('../packages/server/dist/index.js');
@@ -41,6 +42,7 @@ async function generated() {
     'engine-catalog.json': outputOf(engineBinary(), ['--catalog']),
     ...Object.fromEntries(Object.entries(emitSchemas()).map(([file, schema]) => [file, json(schema)])),
     'evidence-record.schema.json': json(recordSchema()),
+    'review.schema.json': json(reviewSchema()),
     'ambit.cedarschema': cedarSchema(),
     'openlineage-session-facet.json': json(sessionFacetSchema),
     'openapi.json': json(await describeApi()),

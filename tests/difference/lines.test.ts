@@ -21,7 +21,7 @@ let flights: Boundary;
 
 beforeAll(async () => {
   engine = await checkingEngine();
-  const environment = await loadEnvironment(join(root, 'examples/flights/development.yaml'));
+  const environment = await loadEnvironment(join(root, 'examples/flights/environments/development.yaml'));
   const [product] = await loadProducts([join(root, 'examples/flights/flights.yaml')], environment, engine);
   if (product === undefined) throw new Error('nothing was loaded');
   const table = product.boundary.tables['flights'];

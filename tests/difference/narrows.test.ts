@@ -12,6 +12,7 @@ import {
   loadProducts,
   Path,
   type Product,
+  Served,
 } from '@ambit/session';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,7 +127,7 @@ type Shown = readonly Readonly<Record<string, unknown>>[];
 
 /** What a subject gets; null: a refusal or a failure, which shows nothing. */
 async function ask(product: Product, by: Subject, purpose: string, sql: string): Promise<Shown | null> {
-  const path = new Path([product], engine, log);
+  const path = new Path(new Served({ products: [product], engine }), log);
   try {
     const { body } = await path.run({
       id: 'req',

@@ -6,13 +6,14 @@
 export const packagesBelow = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
   contract: [],
   policy: ['contract'],
+  review: ['contract'],
   evidence: [],
   export: ['evidence'],
   engine: [],
-  session: ['contract', 'policy', 'evidence', 'engine'],
+  session: ['contract', 'policy', 'review', 'evidence', 'engine'],
   'policy-test': ['contract', 'policy', 'evidence', 'engine', 'session'],
-  server: ['contract', 'policy', 'evidence', 'engine', 'session'],
-  cli: ['contract', 'policy', 'evidence', 'engine', 'session', 'policy-test', 'server', 'export'],
+  server: ['contract', 'policy', 'review', 'evidence', 'engine', 'session'],
+  cli: ['contract', 'policy', 'review', 'evidence', 'engine', 'session', 'policy-test', 'server', 'export'],
 });
 
 /** What each crate may depend on. */

@@ -8,6 +8,14 @@ export const limits = {
   progressEveryMs: 200,
   /** From a signal until the server gives up waiting for the sessions that are open. */
   drainMsMax: 10_000,
+  /** Between two looks for reviews that are new, revoked or gone. */
+  reviewsEveryMs: 2_000,
+  /** Of contracts, policies and environments of a commit. */
+  treeFilesMax: 20_000,
+  /** Of what git says at once. */
+  gitBytesMax: 256 * 1024 ** 2,
+  /** Of the history of a contract. */
+  historyCommitsMax: 5_000,
   /** Between two looks for files that have changed; longer where a look takes long. */
   watchEveryMs: 500,
   /** A look takes no more than this part of the time. */
@@ -20,10 +28,4 @@ export const limits = {
   watchClockMs: 50,
   /** Problems of a reload that the evidence keeps. */
   reloadProblemsMax: 100,
-  /** Of contracts, policies and environments of a commit. */
-  treeFilesMax: 20_000,
-  /** Of what git says at once. */
-  gitBytesMax: 256 * 1024 ** 2,
-  /** Of the history of a contract. */
-  historyCommitsMax: 5_000,
 } as const;

@@ -58,15 +58,17 @@ export async function sessionInLog(folder: string, session: string, seals: strin
   const { folderSealKeys } = await import('@ambit/evidence');
   const { reveal } = await import('@ambit/session');
   const { evidence, seal } = await reveal(
-    { intent, outcome, grant: null, boundary: null },
+    { intent, outcome, grant: null, boundary: null, review: null },
     { seals: folderSealKeys(seals) },
   );
-  const opened = { session, intent: evidence.intent, outcome: evidence.outcome, grant, boundary, whole: true };
+  const review = documents.get(intent.review ?? '') ?? null;
+  const opened = { session, intent: evidence.intent, outcome: evidence.outcome, grant, boundary, review, whole: true };
   return { ...opened, ...(seal === null ? {} : { seal }) } as unknown as SessionEvidence;
 }
 
-/** Keeps boundaries and grants by fingerprint and digest. */
+/** Keeps boundaries, grants and reviews by fingerprint and digest. */
 export function keepDocument(documents: Map<string, Json>, record: EvidenceRecord): void {
   if (record.type === 'boundary.loaded') documents.set(record.fingerprint, record.boundary);
   if (record.type === 'grant.issued') documents.set(record.digest, record.grant);
+  if (record.type === 'review.applied') documents.set(record.digest, record as unknown as Json);
 }

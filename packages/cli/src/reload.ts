@@ -4,7 +4,7 @@ import { formatProblem, type Problem } from '@ambit/contract';
 import type { EngineConfig } from '@ambit/engine';
 import type { EvidenceLog, Json, ReloadApplied } from '@ambit/evidence';
 import type { Server, ServerOptions } from '@ambit/server';
-import { type BoundEnvironment, ContractsInvalid, type Product } from '@ambit/session';
+import { type BoundEnvironment, ContractsInvalid, isServed, type Product } from '@ambit/session';
 
 import { CliError } from './failure.ts';
 import type { Fleet } from './fleet.ts';
@@ -182,7 +182,7 @@ function changesOf(before: readonly Product[], after: readonly Product[]): reado
   const nameOf = ({ boundary }: Product): string => `${boundary.product.name} ${boundary.product.version}`;
   const come = after.flatMap((product) => {
     const old = before.find((one) => nameOf(one) === nameOf(product));
-    if (old?.fingerprint === product.fingerprint) return [];
+    if (old?.fingerprint === product.fingerprint || !isServed(product, Date.now())) return [];
     const now = `serving ${nameOf(product)}, ${product.fingerprint}`;
     return [old === undefined ? now : `${now}, in place of ${old.fingerprint}`];
   });

@@ -1,13 +1,15 @@
 import { Command, CommanderError } from '@commander-js/extra-typings';
 
-import { environmentCommand } from './commands/environment.ts';
+import { breakGlassCommand } from './commands/break-glass.ts';
 import { diffCommand } from './commands/diff.ts';
+import { environmentCommand } from './commands/environment.ts';
 import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { odcsCommand } from './commands/odcs.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
+import { reviewCommand } from './commands/review.ts';
 import { driftCommand, serveCommand, validateCommand } from './commands/serve.ts';
 import { testCommand } from './commands/test.ts';
 import { receiptCommand, verifyCommand } from './commands/verify.ts';
@@ -44,8 +46,8 @@ function program(terminal: Terminal): Command {
     .addCommand(validateCommand(terminal))
     .addCommand(driftCommand(terminal))
     .addCommand(testCommand(terminal))
-    .addCommand(environmentCommand(terminal))
     .addCommand(diffCommand(terminal))
+    .addCommand(environmentCommand(terminal))
     .addCommand(queryCommand(terminal))
     .addCommand(productsCommand(terminal))
     .addCommand(sessionCommand(terminal))
@@ -54,6 +56,8 @@ function program(terminal: Terminal): Command {
     .addCommand(verifyCommand(terminal))
     .addCommand(evidenceCommand(terminal))
     .addCommand(odcsCommand(terminal))
+    .addCommand(reviewCommand(terminal))
+    .addCommand(breakGlassCommand(terminal))
     .addCommand(keyCommand(terminal))
     .addHelpText('after', exitCodesHelp);
   for (const command of everyCommand(ambit)) {

@@ -26,6 +26,7 @@ import { environmentOf, explain } from './environment.ts';
 import { evidenceFolder, openEvidence, stateOf, version } from './evidence-log.ts';
 import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
+import { Gates } from './reviews/gates.ts';
 import { Fleet } from './fleet.ts';
 import { type Loaded, Reloader, type Reloading } from './reload.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
@@ -107,31 +108,46 @@ interface Serving {
 }
 
 async function serve(terminal: Terminal, serving: Serving): Promise<void> {
-  const { environment, products, evidence } = serving.loaded;
+  const { environment, evidence } = serving.loaded;
   const folder = evidenceFolder(terminal, environment);
   const log = await openEvidence(terminal, environment);
   say(terminal, `evidence in ${folder}, signed by ${log.key}`);
+  const gates = new Gates({
+    log,
+    engine: () => serving.fleet.engine,
+    openings: stateOf(terminal, environment, undefined, 'break-glass'),
+    tell: (line) => say(terminal, line),
+  });
   try {
+    const loaded = await gates.before(serving.loaded);
+    gates.take(loaded.products);
+    const gated = { ...serving, loaded, gates, load: async () => gates.before(await serving.load()) };
     const tables = await openEvidenceTables({
       folder,
       log,
-      served: servedSettings([...products, evidence]),
+      served: servedSettings([...loaded.products, evidence]),
       report: (message) => say(terminal, `server: ${message}`),
       replaced: () => serving.fleet.engine.renew(),
     });
     try {
-      await serveExporting(terminal, serving, tables, log);
+      await serveExporting(terminal, gated, tables, log);
     } finally {
       await tables.close();
     }
   } finally {
+    await gates.close();
     await log.close();
   }
 }
 
+/** What is served stands behind gates. */
+interface Gated extends Serving {
+  readonly gates: Gates;
+}
+
 async function serveExporting(
   terminal: Terminal,
-  serving: Serving,
+  serving: Gated,
   tables: EvidenceTables,
   log: EvidenceLog,
 ): Promise<void> {
@@ -161,7 +177,7 @@ const DRIFT_EVERY = '5m';
 
 async function serveUntilStopped(
   terminal: Terminal,
-  serving: Serving,
+  serving: Gated,
   tables: EvidenceTables,
   { evidence, metricsUrl }: Pick<Exports, 'evidence' | 'metricsUrl'>,
 ): Promise<void> {
@@ -197,6 +213,7 @@ async function serveUntilStopped(
   drifts.every(durationMs(value.drift?.every ?? DRIFT_EVERY), () => server.served.now.products);
   const applied = (one: Loaded): void => {
     void drifts.check(one.products);
+    serving.gates.take(one.products);
     tellNotes(terminal, one.environment, one.products);
     tables
       .serve(servedSettings([...one.products, one.evidence]))
@@ -216,8 +233,10 @@ async function serveUntilStopped(
     ...reloading,
     workersFor: (one) => workersOf(terminal, one),
   });
-  for (const { boundary, fingerprint } of offered(loaded)) {
+  for (const { boundary, fingerprint, standing } of offered(loaded)) {
     const { name, version: of } = boundary.product;
+    // What is not served was told with what it lacks.
+    if (standing?.(Date.now()).kind === 'refused') continue;
     say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
   }
   if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);
@@ -233,10 +252,11 @@ async function serveUntilStopped(
 /** Serves what files say whenever they change, or somebody asks. Ends when it is told to. */
 async function reloadUntil(
   ended: AbortSignal,
-  { paths, since }: Pick<Serving, 'paths' | 'since'>,
+  { paths, since, gates }: Pick<Gated, 'paths' | 'since' | 'gates'>,
   reloading: Reloading,
 ): Promise<void> {
   const reloader = new Reloader(reloading);
+  gates.onApproved(() => void reloader.reload('files'));
   const unheard = reloading.terminal.onHangup(() => void reloader.reload('signal'));
   const looking = () => look(paths.length === 0 ? ['.'] : paths, reloader.files());
   try {
@@ -284,7 +304,8 @@ function listenOf(
   return { host: host || declared.host, port: Number(port) };
 }
 
-async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
+/** The files of contracts among paths. Throws `CliError` where there is none. */
+export async function contractsOf(terminal: Terminal, paths: readonly string[]): Promise<readonly string[]> {
   const files = await findContracts(paths.length === 0 ? ['.'] : paths).catch((cause: unknown) => {
     throw new CliError(exitCodes.usage, (cause as Error).message, 'name a contract, or a folder that holds some', {
       cause,

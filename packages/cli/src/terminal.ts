@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises';
 import type { Writable } from 'node:stream';
 
 import { printable } from './display.ts';
@@ -12,6 +13,8 @@ export interface Terminal {
   readonly outIsTerminal: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Asks whoever sits at the terminal, and gives their line; null where nobody does. */
+  readonly question?: (text: string) => Promise<string | null>;
   /** Called once when the user interrupts. Returns what takes the handler away. */
   readonly onInterrupt: (handler: () => void) => () => void;
   /** Called whenever somebody asks to read files anew, by SIGHUP. Returns what takes the handler away. */
@@ -27,6 +30,7 @@ export function processTerminal(): Terminal {
     outIsTerminal: process.stdout.isTTY,
     env: process.env,
     cwd: process.cwd(),
+    question: askLine,
     onInterrupt(handler) {
       process.once('SIGINT', handler);
       process.once('SIGTERM', handler);
@@ -42,6 +46,16 @@ export function processTerminal(): Terminal {
       return () => process.off('SIGHUP', handler);
     },
   };
+}
+
+async function askLine(text: string): Promise<string | null> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return null;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await lines.question(text);
+  } finally {
+    lines.close();
+  }
 }
 
 /** Writes data and waits until the reader takes more. */

@@ -76,6 +76,7 @@ export async function ambit(
     errIsTerminal = false,
     outIsTerminal = false,
     interruptAfterMs = null,
+    question = async () => null,
     out = new Sink(),
   }: {
     readonly env?: Record<string, string>;
@@ -83,6 +84,8 @@ export async function ambit(
     readonly errIsTerminal?: boolean;
     readonly outIsTerminal?: boolean;
     readonly interruptAfterMs?: number | null;
+    /** What is answered to a question; without it nobody sits there. */
+    readonly question?: (text: string) => Promise<string | null>;
     readonly out?: Writable;
   } = {},
 ): Promise<Ran> {
@@ -94,6 +97,7 @@ export async function ambit(
     outIsTerminal,
     env,
     cwd,
+    question,
     onInterrupt(handler) {
       if (interruptAfterMs !== null) setTimeout(handler, interruptAfterMs);
       return () => {};

@@ -5,6 +5,20 @@ import { sessionPage } from '../src/page/session.ts';
 import { evidence } from './evidence.ts';
 
 const outcome = evidence.outcome as Outcome;
+test('who approved the boundary, or opened it, is on the page', () => {
+  const signed = { digest: 'sha256:r', key: 'SHA256:k', signedAt: '2026-11-01T00:00:00Z' };
+  const reviews = ['ann', 'bo'].map((who) => ({ ...signed, who, reason: 'looked', expires: '2027-01-01T00:00:00Z' }));
+  const approved = sessionPage({ ...evidence, review: { reviews, breakGlass: null } });
+  expect(approved).toContain(
+    'approved  by ann until 2027-01-01T00:00:00Z: looked (SHA256:k)\n          by bo until 2027-01-01T00:00:00Z: looked (SHA256:k)\n',
+  );
+  const breakGlass = { ...signed, who: 'olga', reason: 'outage', until: '2026-11-24T03:00:00Z' };
+  const opened = sessionPage({ ...evidence, review: { reviews: [], breakGlass } });
+  expect(opened).toContain(
+    'break-glass  no owner approved it; olga opened it until 2026-11-24T03:00:00Z: outage (SHA256:k)\n',
+  );
+});
+
 const ended = (change: Partial<Outcome>): SessionEvidence => ({ ...evidence, outcome: { ...outcome, ...change } });
 
 test('a session as a page', () => {

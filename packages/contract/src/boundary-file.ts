@@ -1,7 +1,7 @@
 import type { Boundary } from './boundary.ts';
 import { canonicalize } from './canonical.ts';
 
-type Kind = 'text' | 'list' | 'map' | 'object' | 'object or null';
+type Kind = 'text' | 'list' | 'map' | 'object' | 'object or null' | 'object, where it is there';
 
 /** What each member of a boundary is. */
 const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
@@ -11,6 +11,7 @@ const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
   purposes: 'map',
   claims: 'map',
   anonymous: 'object or null',
+  evidence: 'object, where it is there',
   session: 'object',
   stores: 'map',
   catalogs: 'map',
@@ -46,6 +47,7 @@ export function readBoundary(text: string): Boundary | { readonly problem: strin
 function isOf(kind: Kind, value: unknown): boolean {
   if (kind === 'text') return typeof value === 'string';
   if (kind === 'list') return Array.isArray(value);
+  if (kind === 'object, where it is there') return value === undefined || isObject(value);
   if (kind === 'object or null') return value === null || isObject(value);
   return isObject(value) && (kind === 'object' || Object.values(value).every(isObject));
 }

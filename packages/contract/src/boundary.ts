@@ -44,9 +44,34 @@ export interface ProductIdentity {
   /** The tenant that owns the product. */
   readonly tenant: string;
   readonly description: string;
-  readonly owner: { readonly team: string; readonly reviewers: readonly string[] };
+  readonly owner: {
+    readonly team: string;
+    /** Who may approve changes, sorted by name. */
+    readonly reviewers: readonly Signer[];
+    /** Keys of agents, whose reviews never count. Absent where none are listed. */
+    readonly agents?: readonly Signer[];
+    /** Absent where the usual number of people approves. */
+    readonly approvals?: Approvals;
+  };
   /** Absent where nobody has said that the version ends. */
   readonly deprecation?: ProductDeprecation;
+}
+
+/** Somebody who signs. */
+export interface Signer {
+  readonly name: string;
+  /** Public keys as `TYPE BASE64`, sorted. */
+  readonly keys: readonly string[];
+  /** Addresses that their commits have, in lower case, sorted. */
+  readonly emails: readonly string[];
+}
+
+/** What a contract asks for beyond the usual: people for a difference of each kind, and that its policy tests passed. */
+export interface Approvals {
+  readonly widens?: number;
+  readonly narrows?: number;
+  readonly changes?: number;
+  readonly tests?: 'required';
 }
 
 /** How a version of a product comes to its end. Days are in UTC, as 2027-06-30. */

@@ -11,6 +11,7 @@ import {
 import { deprecationProblems } from './deprecation.ts';
 import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
+import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
 import type { Contract, Environment } from './schema.ts';
 import { isScalar, isTextForNumber } from './types.ts';
@@ -73,6 +74,7 @@ export function prepare(
 ): Prepared {
   const draft = new Draft(document, contract, environment.value, facts);
   checkContract(draft);
+  draft.problems.push(...ownerProblems(document, contract));
   const functions = allowedFunctions(draft);
   const settings = effectiveSettings(draft, (key, message, hint) => {
     draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
@@ -208,7 +210,7 @@ export function boundaryOf(
       version: contract.version,
       tenant: contract.tenant,
       description: contract.description ?? '',
-      owner: { team: contract.owner.team, reviewers: contract.owner.reviewers ?? [] },
+      owner: ownerOf(contract),
       ...deprecationOf(contract),
     },
     environment: environment.name,

@@ -1,5 +1,6 @@
 /** YAML to contract to boundary: schema, canonical JSON, fingerprint. No I/O but reading files. */
 export type {
+  Approvals,
   Boundary,
   BoundaryCatalog,
   BoundaryColumn,
@@ -18,6 +19,7 @@ export type {
   ProductIdentity,
   Reads,
   Scope,
+  Signer,
 } from './boundary.ts';
 export { readBoundary } from './boundary-file.ts';
 export { breaks, type VersionedContract } from './breaking.ts';
@@ -43,6 +45,10 @@ export {
   widens,
 } from './difference/line.ts';
 export { textualImplication } from './difference/textual.ts';
+export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';
+export { type NamedKeys, namedProblems, signersOf } from './owner.ts';
+export { keyBytes, keyId, keyText, openKey, type PublicKey } from './public-key.ts';
+export { SshReader, sshString } from './ssh-wire.ts';
 export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';
 export type { EngineFacts } from './draft.ts';
 export { type Layer, type Layered, layered, type Place } from './layers.ts';

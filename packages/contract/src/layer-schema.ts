@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox';
-import { relaxed, withNulls } from './relaxed.ts';
 import { DifferenceSchema } from './difference/schema.ts';
+import { relaxed, withNulls } from './relaxed.ts';
 import { PolicyTests } from './policy-tests-schema.ts';
 import { Contract, Environment } from './schema.ts';
 import { strict } from './schema-parts.ts';
@@ -36,9 +36,9 @@ export function emitSchemas(): Readonly<Record<string, unknown>> {
   });
   return {
     'contract.schema.json': emitted('contract', Contract),
+    'difference.schema.json': emitted('difference', DifferenceSchema),
     'environment.schema.json': emitted('environment', withNulls(EnvironmentLayer)),
     'environment-base.schema.json': emitted('environment-base', withNulls(EnvironmentBaseLayer)),
-    'difference.schema.json': emitted('difference', DifferenceSchema),
     'policy-tests.schema.json': emitted('policy-tests', PolicyTests),
   };
 }

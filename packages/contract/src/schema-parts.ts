@@ -19,3 +19,9 @@ export const opt = <T extends TSchema>(schema: T) => Type.Optional(schema);
 /** A time span. */
 export const Duration = (description: string) =>
   Type.String({ pattern: DURATION_PATTERN, description: `${description}: 500ms, 30s, 5m` });
+
+/** Names that stand in URLs, policies and records. */
+export const NAME = '^[a-z][a-z0-9_-]{0,62}$';
+/** A map whose keys are names of a pattern. */
+export const map = <T extends TSchema>(pattern: string, value: T, description: string) =>
+  Type.Record(Type.String({ pattern }), value, { description, additionalProperties: false });

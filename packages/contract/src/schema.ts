@@ -1,22 +1,19 @@
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { Drift } from './drift-schema.ts';
+import { EvidenceDatabase } from './evidence-database-schema.ts';
 import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
-import { EvidenceDatabase } from './evidence-database-schema.ts';
-import { Witnesses } from './witnesses-schema.ts';
-import { Duration, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
+import { BreakGlass, Owner } from './owner-schema.ts';
+import { Duration, map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
 import { SIZE_PATTERN } from './units.ts';
+import { Witnesses } from './witnesses-schema.ts';
 import { Deprecation, Version } from './version-schema.ts';
 
 // Draft-07-safe keywords only: editors complete from what is emitted here, and many know no later draft.
 
 /** Names that stand in SQL without quotes. */
 const SQL_NAME = '^[a-z][a-z0-9_]{0,62}$';
-/** Names that stand in URLs, policies and records. */
-const NAME = '^[a-z][a-z0-9_-]{0,62}$';
 const COLUMN_NAME = '^(?!__)[^\\u0000-\\u001f"]{1,128}$';
-const map = <T extends TSchema>(pattern: string, value: T, description: string) =>
-  Type.Record(Type.String({ pattern }), value, { description, additionalProperties: false });
 
 const ClaimValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
 const ScalarType = Type.String({
@@ -93,13 +90,7 @@ export const Contract = Type.Object(
     deprecation: opt(Deprecation),
     tenant: Type.String({ pattern: NAME, description: 'The tenant that owns the product' }),
     description: opt(text('What the product is')),
-    owner: Type.Object(
-      {
-        team: text('Who answers for it'),
-        reviewers: opt(Type.Array(text('Public key or key id'), { description: 'Who may approve changes' })),
-      },
-      { ...strict, description: 'Who answers for the product' },
-    ),
+    owner: Owner,
     purposes: map(NAME, text('What the purpose covers'), 'Why a subject may ask. A session has exactly one'),
     claims: opt(
       map(
@@ -377,6 +368,12 @@ export const Environment = Type.Object(
         { ...strict, description: 'Who is believed to say who asks, beside API keys' },
       ),
     ),
+    review: opt(
+      oneOf(['required'] as const, {
+        description: 'Only boundaries that their owners approved are served. In production it is always so',
+      }),
+    ),
+    breakGlass: opt(BreakGlass),
     settings: opt(Settings),
     limits: opt(Limits),
   },

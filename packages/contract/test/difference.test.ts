@@ -180,15 +180,22 @@ describe('masks', () => {
   });
 });
 
+function owned(owner: Partial<Boundary['product']['owner']>): Partial<Boundary> {
+  return { product: { ...base.product, owner: { ...base.product.owner, ...owner } } };
+}
+
 describe('other members', () => {
   test.each<[string, Partial<Boundary>, Partial<Boundary>, string, string]>([
     [
       'a reviewer more',
       {},
-      { product: { ...base.product, owner: { team: 'data', reviewers: ['key'] } } },
+      { product: { ...base.product, owner: { team: 'data', reviewers: [{ name: 'ann', keys: ['k'], emails: [] }] } } },
       'widens',
-      'narrows',
+      'widens',
     ],
+    ['an agent more', {}, owned({ agents: [{ name: 'bot', keys: ['k'], emails: [] }] }), 'narrows', 'widens'],
+    ['more people to approve', owned({ approvals: {} }), owned({ approvals: { widens: 3 } }), 'narrows', 'widens'],
+    ['tests to approve', owned({ approvals: {} }), owned({ approvals: { tests: 'required' } }), 'narrows', 'widens'],
     ['a purpose more', {}, { purposes: { ...base.purposes, audit: { description: '' } } }, 'widens', 'narrows'],
     ['anonymous requests', {}, { anonymous: { purposes: ['research'], claims: {} } }, 'widens', 'narrows'],
     ['a longer scope', {}, { session: { scope: 'request', maxScope: 'tenant' } }, 'widens', 'narrows'],

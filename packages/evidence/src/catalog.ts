@@ -25,6 +25,15 @@ export function indexRecord(index: SegmentIndex, { record, offset, length }: Omi
   else if (record.type === 'session.outcome') index.outcomes[record.session] = place;
   else if (record.type === 'grant.issued') index.documents[record.digest] = place;
   else if (record.type === 'boundary.loaded') index.documents[record.fingerprint] = place;
+  else if (record.type === 'review.applied') {
+    index.documents[record.digest] = place;
+    if (record.root !== null) index.documents[reviewOf(record.product, record.environment)] = place;
+  }
+}
+
+/** What the last review of a product is found by. */
+export function reviewOf(product: string, environment: string): string {
+  return `review of ${product} in ${environment}`;
 }
 
 export function buildIndex(records: readonly Located[]): SegmentIndex {

@@ -20,7 +20,11 @@ export { type Receipt, type ReceiptEntry, type ReceiptVerdict, verifyReceipt } f
 export { type ReadableSegment, type ReadRecord, readableSegments, readRecords } from './reader.ts';
 export { recordSchema } from './record-schema.ts';
 export type {
+  AppliedOpening,
+  AppliedReview,
   BoundaryLoaded,
+  BreakGlassEnded,
+  BreakGlassOpened,
   ReloadApplied,
   ReloadRefused,
   EvidenceGap,
@@ -36,6 +40,7 @@ export type {
   RequestRefused,
   SealDestroyed,
   ServerLost,
+  ReviewApplied,
   SessionIntent,
   SessionOutcome,
   SourceDrifted,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
+import { reviewOf } from './catalog.ts';
 import { Cosigning } from './cosigning.ts';
 import { entryOf } from './entry.ts';
 import { EvidenceShared, EvidenceUnavailable } from './errors.ts';
@@ -11,10 +12,10 @@ import { verifierKey } from './note.ts';
 import { type Opened, openFolder, openShared } from './opening.ts';
 import type { Published, Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
-import type { BoundaryLoaded, EvidenceRecord, Json, LogOpened, RecordBody } from './record.ts';
+import type { BoundaryLoaded, EvidenceRecord, Json, LogOpened, RecordBody, ReviewApplied } from './record.ts';
 import { prune } from './retention.ts';
 import { folderSealKeys, type SealKeys } from './seal-keys.ts';
-import { findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
+import { findDocument, findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
 import { Database } from './shared/database.ts';
 import type { DatabaseOptions } from './shared/options.ts';
 import { makeNext, rotation, takeNext } from './signer.ts';
@@ -38,6 +39,10 @@ export interface EvidenceLog {
   ensureGrant(digest: string, grant: Json): Promise<void>;
   /** Records that this process knows to be durable, whoever wrote them. */
   records(): number;
+  /** Writes because of what a boundary is served once a segment, before the first intent that names it. */
+  ensureReview(review: Omit<ReviewApplied, 'type'>): Promise<void>;
+  /** Because of which reviews a product was served last; null if none is remembered. */
+  lastReview(product: string, environment: string): Promise<ReviewApplied | null>;
   /** Null: it can be written. */
   failure(): string | null;
   session(id: string): Promise<SessionEvidence | null>;
@@ -154,6 +159,9 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
     append: (body) => writer.append(body),
     ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
     ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    ensureReview: (review) => once(review.digest, { type: 'review.applied', ...review }),
+    lastReview: (product, environment) =>
+      known().then(() => findDocument<ReviewApplied>(tail, catalog, reviewOf(product, environment))),
     records: () => tail.seq,
     failure: () => writer.failure,
     session: (id) => known().then(() => findSession(tail, catalog, id)),

@@ -30,6 +30,9 @@ const sealed = about(
 );
 const replay = about(object({ of: session, by: subject }), 'The session that it repeats, and because of whom');
 
+const signed = { digest: about(digest, 'Of the statement'), who: text, key: text, reason: text, signedAt: text };
+const opening = about(object({ ...signed, until: text }), 'What an operator signed');
+const opened = { product: text, version: text, environment: text, fingerprint: digest };
 const cause = about({ enum: ['files', 'signal'] }, 'Files that changed, or an operator');
 
 const envelope: Members<RecordEnvelope> = {
@@ -79,6 +82,22 @@ const bodies: Bodies = {
     filesTotal: about(count, 'Files that there are'),
     accesses: about({ type: 'array' }, 'What was read to tell'),
   },
+  'review.applied': {
+    digest: about(digest, 'Of all the members after it'),
+    ...opened,
+    from: about(text, 'Fingerprint of what it took the place of, or `nothing`'),
+    root: about(sometimes, 'The first boundary of its chain of reviews'),
+    effect: { enum: ['widens', 'narrows', 'changes'] },
+    needed: about(count, 'People that the difference needs'),
+    reviews: { type: 'array', items: object({ ...signed, expires: text }) },
+    breakGlass: { anyOf: [{ type: 'null' }, opening], description: 'There where no owner approved it' },
+  },
+  'break-glass.opened': { ...opened, opening },
+  'break-glass.ended': {
+    ...opened,
+    opening: about(digest, 'Of the statement of the opening'),
+    cause: { enum: ['over', 'closed', 'approved', 'stopped'] },
+  },
   'reload.applied': {
     environment: text,
     cause,
@@ -118,6 +137,7 @@ const bodies: Bodies = {
     limits: { type: 'object' },
     credentials: about({ type: 'object' }, 'References by store; never a secret'),
     traceparent: sometimes,
+    review: about(digest, 'See `review.applied`'),
     clockMicros: about({ type: 'integer' }, 'What now() says: microseconds since 1970'),
     replay,
     sealed,
@@ -150,7 +170,7 @@ const bodies: Bodies = {
   },
 };
 
-const OPTIONAL = ['clockMicros', 'replay', 'sealed'];
+const OPTIONAL = ['clockMicros', 'replay', 'review', 'sealed'];
 
 /** JSON Schema of a record, for publication. */
 export function recordSchema(): object {

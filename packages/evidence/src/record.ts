@@ -105,6 +105,65 @@ export interface SourceDrifted {
   readonly accesses: Json;
 }
 
+/** A review that counts towards a boundary. */
+export interface AppliedReview {
+  /** Of its statement. */
+  readonly digest: string;
+  readonly who: string;
+  /** Name of the key that signed it. */
+  readonly key: string;
+  readonly reason: string;
+  readonly signedAt: string;
+  readonly expires: string;
+}
+
+/** An operator's opening of a boundary that no owner approved. */
+export interface AppliedOpening {
+  /** Of its statement. */
+  readonly digest: string;
+  readonly who: string;
+  readonly key: string;
+  readonly reason: string;
+  readonly signedAt: string;
+  readonly until: string;
+}
+
+/** Because of what a boundary is served that an owner must approve. Written once a segment before the first intent that names it. */
+export interface ReviewApplied {
+  readonly type: 'review.applied';
+  /** Of all the members after it. */
+  readonly digest: string;
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  /** What it took the place of: fingerprint, or `nothing`. */
+  readonly from: string;
+  /** The first boundary of its chain of reviews. Null where an operator opened it without one. */
+  readonly root: string | null;
+  readonly effect: string;
+  /** People that the difference needs. */
+  readonly needed: number;
+  readonly reviews: readonly AppliedReview[];
+  /** Null: owners approved it. */
+  readonly breakGlass: AppliedOpening | null;
+}
+
+/** From here on a boundary is served that no owner approved, because an operator opened it. */
+export interface BreakGlassOpened extends Omit<BoundaryLoaded, 'type' | 'boundary'> {
+  readonly type: 'break-glass.opened';
+  readonly opening: AppliedOpening;
+}
+
+/** From here on it is not, or not because of that. */
+export interface BreakGlassEnded extends Omit<BoundaryLoaded, 'type' | 'boundary'> {
+  readonly type: 'break-glass.ended';
+  /** Of the opening's statement. */
+  readonly opening: string;
+  /** `over`: its time. `closed`: an operator took it away. `approved`: owners did meanwhile. `stopped`: the server was. */
+  readonly cause: 'over' | 'closed' | 'approved' | 'stopped';
+}
+
 /** Files were read anew, and all of them are right: from the next record on, sessions begin on these boundaries. */
 export interface ReloadApplied {
   readonly type: 'reload.applied';
@@ -162,6 +221,8 @@ export interface SessionIntent {
   readonly traceparent: string | null;
   /** What `now()` says in the session: microseconds since 1970 UTC. Absent where it was not kept yet. */
   readonly clockMicros?: number;
+  /** Because of what the boundary is served: see `review.applied`. Absent where no owner has to approve it. */
+  readonly review?: string;
   /** There where the session repeats another, `of`, because of somebody, `by`. Its rows leave to nobody. */
   readonly replay?: { readonly of: string; readonly by: Json };
   /** There where the contract has literals sealed: `statement` as it was asked. */
@@ -214,6 +275,9 @@ export type RecordBody =
   | EvidenceGap
   | BoundaryLoaded
   | SourceDrifted
+  | ReviewApplied
+  | BreakGlassOpened
+  | BreakGlassEnded
   | ReloadApplied
   | ReloadRefused
   | GrantIssued

@@ -5,6 +5,7 @@ import type {
   GrantIssued,
   Json,
   RecordEnvelope,
+  ReviewApplied,
   SessionIntent,
   SessionOutcome,
 } from './record.ts';
@@ -19,6 +20,8 @@ export interface SessionEvidence {
   readonly outcome: Of<SessionOutcome> | null;
   readonly grant: Of<GrantIssued> | null;
   readonly boundary: Of<BoundaryLoaded> | null;
+  /** Because of what the boundary was served; null where nobody had to approve it. */
+  readonly review: Of<ReviewApplied> | null;
 }
 
 export interface SessionFilter {
@@ -45,6 +48,11 @@ async function find<T extends EvidenceRecord>(
   return null;
 }
 
+/** The newest document of a key; null if there is none. */
+export function findDocument<Body>(tail: Tail, catalog: Catalog, key: string): Promise<Of<Body> | null> {
+  return find(tail, catalog, 'documents', key) as Promise<Of<Body> | null>;
+}
+
 /** What one session left; null if it is not there. */
 export async function findSession(tail: Tail, catalog: Catalog, id: string): Promise<SessionEvidence | null> {
   const intent = await find<Of<SessionIntent>>(tail, catalog, 'intents', id);
@@ -53,12 +61,13 @@ export async function findSession(tail: Tail, catalog: Catalog, id: string): Pro
 
 async function joined(tail: Tail, catalog: Catalog, intent: Of<SessionIntent>): Promise<SessionEvidence> {
   const running = tail.open.has(intent.session);
-  const [outcome, grant, boundary] = await Promise.all([
+  const [outcome, grant, boundary, review] = await Promise.all([
     running ? null : find<Of<SessionOutcome>>(tail, catalog, 'outcomes', intent.session),
     find<Of<GrantIssued>>(tail, catalog, 'documents', intent.grant),
     find<Of<BoundaryLoaded>>(tail, catalog, 'documents', intent.fingerprint),
+    intent.review === undefined ? null : find<Of<ReviewApplied>>(tail, catalog, 'documents', intent.review),
   ]);
-  return { intent, outcome, grant, boundary };
+  return { intent, outcome, grant, boundary, review };
 }
 
 /** Sessions that fit, the newest first. */

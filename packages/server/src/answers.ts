@@ -46,6 +46,11 @@ const filter = exactly({
 });
 const mask = exactly({ id: text, description: text, applies: flag, exemptedBy: texts });
 
+const review = {
+  ...exactly({ state: { type: 'string', enum: ['approved', 'break-glass', 'refused'] }, until: nullable(text) }),
+  description: 'Whether owners approved the boundary, and until when. Absent where nobody has to',
+};
+
 const deprecation = {
   ...exactly({
     since: { ...text, description: 'A date' },
@@ -68,7 +73,7 @@ export const Products = exactly({
         fingerprint: text,
         purposes: listOf(exactly({ name: text, description: text }), 'Those that you may open it for'),
       },
-      { deprecation },
+      { review, deprecation },
     ),
   ),
 });
@@ -205,6 +210,7 @@ export const Session = exactly(
         traceparent: nullable(text),
       },
       {
+        review: { ...text, description: 'Because of what the boundary was served' },
         clockMicros: { ...whole, description: 'What now() said: microseconds since 1970 UTC' },
         replay: { ...exactly({ of: text, by: anything }), description: 'The session that it repeats, and for whom' },
       },
@@ -228,6 +234,7 @@ export const Session = exactly(
     },
     grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },
     boundary: { ...nullable(anything), description: 'The boundary, as far as you may know it' },
+    review: { ...nullable(anything), description: 'The reviews because of which the boundary was served' },
     whole: { ...flag, description: 'Whether this is all of it, or what the subject of the session may know' },
   },
   {
@@ -275,14 +282,17 @@ export const Replayed = exactly({
   ),
 });
 
-export const Alive = exactly({
-  status: { const: 'alive' },
-  loadedAt: { type: 'string', format: 'date-time', description: 'Since when what is served is served' },
-  reloadRefused: {
-    ...nullable(exactly({ at: { type: 'string', format: 'date-time' }, problems: { type: 'integer', minimum: 1 } })),
-    description: 'Files have changed since, and are wrong: what was served before is served still',
+export const Alive = exactly(
+  {
+    status: { const: 'alive' },
+    loadedAt: { type: 'string', format: 'date-time', description: 'Since when what is served is served' },
+    reloadRefused: {
+      ...nullable(exactly({ at: { type: 'string', format: 'date-time' }, problems: { type: 'integer', minimum: 1 } })),
+      description: 'Files have changed since, and are wrong: what was served before is served still',
+    },
   },
-});
+  { breakGlass: { ...whole, description: 'Products that an operator opened though no owner approved them' } },
+);
 export const Ready = exactly({ status: { const: 'ready' } });
 
 /** A document of this kind. */

@@ -8,7 +8,7 @@ type Access = { readonly store: string; readonly credential: string | null; read
 
 /** A session's evidence. Its own subject does not see what was counted on the way: it tells of hidden rows. */
 export function present({ evidence: session, seal }: Revealed, whole: boolean): object {
-  const { intent, outcome, grant, boundary } = session;
+  const { intent, outcome, grant, boundary, review } = session;
   return {
     session: intent.session,
     intent: whole ? intent : consumersIntent(intent),
@@ -24,6 +24,8 @@ export function present({ evidence: session, seal }: Revealed, whole: boolean): 
     boundary: whole
       ? (boundary?.boundary ?? null)
       : consumersBoundary((boundary?.boundary ?? null) as Boundary | null, (grant?.grant ?? null) as Grant | null),
+    // Who approved it is the owner's to know.
+    review: whole ? review : null,
     whole,
     ...(seal === null ? {} : { seal }),
   };

@@ -21,6 +21,7 @@ export const problems = {
   purpose_required: [400, 'purpose', 'A session needs a purpose'],
   purpose_refused: [403, 'purpose', 'The product cannot be opened for this purpose'],
   policy_failed: [503, 'policy', 'The policy could not be evaluated'],
+  boundary_unapproved: [503, 'review', 'No owner approved the boundary'],
   query_unknown: [404, 'names', 'No such named query in this session'],
   session_unknown: [404, 'session', 'No such session for this subject'],
   checkpoint_unknown: [404, 'evidence', 'The log was never of that size'],

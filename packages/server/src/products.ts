@@ -1,6 +1,7 @@
 import type { Boundary } from '@ambit/contract';
 import { authorize, type Decision, type Grant, type Governor, type Subject } from '@ambit/policy';
 import { grantOf, isEnded, type Product, subjectOn } from '@ambit/session';
+import { reviewOf } from './approval.ts';
 
 /** Products that a subject may open, and for which purposes. */
 export function visibleProducts(
@@ -21,6 +22,7 @@ export function visibleProducts(
       owner: owner.team,
       fingerprint: product.fingerprint,
       purposes,
+      ...reviewOf(product),
     };
     return [deprecation === undefined ? listed : { ...listed, deprecation }];
   });

@@ -2,6 +2,7 @@ import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Drifts, noDrifts, type Offer, Path, type Product, Served } from '@ambit/session';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { addBreakGlass } from './approval.ts';
 import { addAuthentication } from './authenticate.ts';
 import { addFailures } from './failures.ts';
 import { KeyRing } from './keys.ts';
@@ -139,6 +140,7 @@ async function createApp(options: ServerOptions, serving: Serving): Promise<Fast
   addFailures(app, options.log);
   refuseWhenStopping(app);
   addAuthentication(app, serving);
+  addBreakGlass(app, serving);
   await addDescription(app, options.version);
   addRoutes(app, serving);
   return app;

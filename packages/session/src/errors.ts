@@ -9,6 +9,7 @@ export type RefusalCode =
   | 'purpose_required'
   | 'purpose_refused'
   | 'policy_failed'
+  | 'boundary_unapproved'
   | 'query_unknown'
   | 'parameter_invalid'
   | 'limit_concurrency'

@@ -1,5 +1,6 @@
 import { sunsetOf } from '@ambit/contract';
 import { authorize, type Grant, type Subject } from '@ambit/policy';
+import { approvalOf } from './approval.ts';
 import { Refused } from './errors.ts';
 import { type Product, subjectOn } from './load.ts';
 
@@ -12,6 +13,8 @@ export function grantOf(
   const answer = authorize(product.policies, subjectOn(product, subject), purpose);
   if (answer.allowed) {
     refuseEnded(product);
+    // Policies that nobody approved tell nobody more than that.
+    approvalOf(product, Date.now());
     return answer.grant;
   }
   const { code, message, hint, decisions } = answer.refusal;

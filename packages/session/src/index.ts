@@ -1,5 +1,6 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
 export { DriftWatch, type Drifts, driftText, inspect, noDrifts, type TableState } from './drift.ts';
+export { approvalOf, isServed } from './approval.ts';
 export { type BoundEnvironment, loadEnvironment, unusedStores } from './environment.ts';
 export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './errors.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
@@ -16,6 +17,7 @@ export {
   type Ready,
   subjectOn,
 } from './load.ts';
+export { breakGlassOf, isReviewed } from './operators.ts';
 export type { GivenValue } from './parameters.ts';
 export { type Answer, Path, type Replay, type Request } from './path.ts';
 export { reveal, type Revealed, type SealState, whySealed } from './sealing/reveal.ts';

@@ -23,6 +23,8 @@ import {
 } from '@ambit/contract';
 import { odcsFiles, withColumns } from './odcs.ts';
 import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies } from '@ambit/policy';
+import type { Standing } from '@ambit/review';
+import { operatorProblems } from './operators.ts';
 import type { BoundEnvironment } from './environment.ts';
 import { ContractsInvalid } from './errors.ts';
 
@@ -34,6 +36,8 @@ export interface Product {
   readonly policies: CompiledPolicies;
   /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
   readonly roots: Readonly<Record<string, string>>;
+  /** Whether owners approved it, at a time in milliseconds since 1970. Absent where nobody has to. */
+  readonly standing?: (now: number) => Standing;
   /** What the environment overrules of the contract. */
   readonly notes: readonly Problem[];
   /** A problem of its contract, in its place. */
@@ -87,7 +91,7 @@ export async function loadProducts(
   const loaded = await Promise.all(files.map((file) => loadProduct(file, environment, engine, facts)));
   const problems = distinct(loaded.flatMap((one) => ('problems' in one ? one.problems : [])));
   const products = loaded.flatMap((one) => ('problems' in one ? [] : [one]));
-  problems.push(...versionProblems(products), ...takenNames(products));
+  problems.push(...versionProblems(products), ...takenNames(products), ...operatorProblems(environment));
   if (problems.length > 0) throw new ContractsInvalid(problems);
   return products;
 }

@@ -5,6 +5,7 @@ import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
+import { approvalOf } from './approval.ts';
 import { describe } from './describe.ts';
 import { type Drifts, noDrifts } from './drift.ts';
 import { Refused, SessionFailed } from './errors.ts';
@@ -139,7 +140,9 @@ export class Path {
   async #open(opening: Opening): Promise<Answer> {
     const { product, grant, request, watch } = opening;
     const id = `ses_${randomBytes(16).toString('hex')}`;
+    const review = approvalOf(product, Date.now());
     await this.#recordGrant(product, grant);
+    if (review !== null) await this.#evidence.ensureReview(review);
     const running = new Running(product.boundary.limits.timeoutMs - watch.elapsedMs());
     this.#sessions.set(id, running);
     const sources = { release: (): void => {} };
@@ -151,7 +154,7 @@ export class Path {
     };
     try {
       const sealing = await sealingOf(product.boundary, grant, this.#evidence);
-      const intent = await this.#evidence.append(intentOf(id, opening, sealing));
+      const intent = await this.#evidence.append(intentOf(id, opening, review, sealing));
       watch.mark('intent');
       const session: Session = {
         ...opening,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Engine, Planned, SessionEvent, TypedValue } from '@ambit/engine';
 import type { Json, SessionIntent, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
+import type { Approval } from './approval.ts';
 import { Refused, SessionFailed } from './errors.ts';
 import type { Product } from './load.ts';
 import { declaredParameters, inferParameters } from './parameters.ts';
@@ -90,6 +91,7 @@ export function limitsOf({ boundary: { limits } }: Product, watch: Watch) {
 export function intentOf(
   id: string,
   { product, grant, statement, request, clockMicros }: Opening,
+  review: Approval | null,
   sealing: Sealing | null,
 ): SessionIntent {
   const { boundary, fingerprint } = product;
@@ -119,6 +121,7 @@ export function intentOf(
     credentials: credentialsOf(product, grant),
     traceparent: request.traceparent,
     clockMicros,
+    ...(review === null ? {} : { review: review.digest }),
     ...replayOf(request),
   };
   return sealIntent(intent, sealing);

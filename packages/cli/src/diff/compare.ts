@@ -47,7 +47,7 @@ async function compared(terminal: Terminal, engine: Engine, options: Options): P
 }
 
 /** Who decides between row filters. */
-function implicationOf(_engine: Engine): Implication {
+export function implicationOf(_engine: Engine): Implication {
   return textualImplication;
 }
 

@@ -1,4 +1,5 @@
 import type { Boundary } from '@ambit/contract';
+import type { ReviewApplied } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import type { SealState } from '@ambit/session';
 
@@ -10,6 +11,8 @@ export interface SessionEvidence {
   readonly outcome: Outcome | null;
   readonly grant: Grant;
   readonly boundary: Boundary;
+  /** Because of what the boundary was served; null or absent where that is not told, or nobody had to approve it. */
+  readonly review?: Pick<ReviewApplied, 'reviews' | 'breakGlass'> | null;
   /** Whether this is all of it, or what the session's own subject may know. */
   readonly whole: boolean;
   /** There where the contract has literals sealed. */

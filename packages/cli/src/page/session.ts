@@ -1,3 +1,4 @@
+import type { AppliedOpening, AppliedReview } from '@ambit/evidence';
 import type { Subject } from '@ambit/policy';
 
 import { bytesText, counted, microsText, printable } from '../display.ts';
@@ -32,7 +33,7 @@ export function sessionPage(evidence: SessionEvidence): string {
   return `${lines.join('\n')}\n`;
 }
 
-function who({ intent, outcome, boundary }: SessionEvidence): readonly string[] {
+function who({ intent, outcome, boundary, review }: SessionEvidence): readonly string[] {
   const { subject, purpose } = intent;
   const described = boundary.purposes[purpose]?.description;
   return facts([
@@ -58,8 +59,21 @@ function who({ intent, outcome, boundary }: SessionEvidence): readonly string[] 
       printable(`${intent.product} ${intent.version}, ${intent.environment}, owned by ${boundary.product.owner.team}`),
     ],
     ['', printable(intent.fingerprint)],
+    ['approved', approvedLines(review?.reviews ?? [])],
+    ['break-glass', openedText(review?.breakGlass ?? null)],
     ['evidence', outcome === null ? `intent at ${intent.seq}` : `intent at ${intent.seq}, outcome at ${outcome.seq}`],
   ]);
+}
+
+function approvedLines(reviews: readonly AppliedReview[]): string | null {
+  const lines = reviews.map(({ who: name, reason, expires, key }) => `by ${name} until ${expires}: ${reason} (${key})`);
+  return lines.length === 0 ? null : lines.map((line) => printable(line)).join('\n');
+}
+
+function openedText(opening: AppliedOpening | null): string | null {
+  if (opening === null) return null;
+  const { who: name, reason, until, key } = opening;
+  return printable(`no owner approved it; ${name} opened it until ${until}: ${reason} (${key})`);
 }
 
 function subjectText({ tenant, principal, kind, roles, claims, channel, authentication }: Subject): string {

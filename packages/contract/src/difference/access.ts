@@ -1,5 +1,6 @@
-import type { Boundary, ProductIdentity, Scope } from '../boundary.ts';
+import type { Boundary, ProductDeprecation, ProductIdentity, Scope } from '../boundary.ts';
 import { changes, type Comparing, type Line, type Named, narrows, pointer, quoted, type Said, widens } from './line.ts';
+import { ownerLines } from './owner.ts';
 import { members, named, type Rule, type Rules, same, shown, without } from './walk.ts';
 
 // Who may come, why, and what is known of them.
@@ -29,23 +30,17 @@ export function productLines(comparing: Comparing, before: ProductIdentity, afte
     version: { name: 'the version', means: () => seen('version', 'it is another version; no policy depends on it') },
     tenant: { name: 'the owning tenant', means: () => seen('tenant', 'another tenant owns it') },
     description: described(),
-    owner: {
-      name: 'the owner',
-      means: (old, now) =>
-        members({ path: ['product', 'owner'], subject: place.subject }, old, now, {
-          team: { name: 'the team', means: () => changes('another team answers for it') },
-          reviewers: {
-            name: 'the reviewers',
-            means: (was, is) =>
-              wordLines(was, is, {
-                place: (word) => ({ path: ['product', 'owner', 'reviewers'], subject: `reviewer \`${word}\`` }),
-                added: () => widens('one more may approve what is served'),
-                removed: () => narrows('one less may approve what is served'),
-              }),
-          },
-        }),
-    },
+    deprecation: { name: 'the end of the version', means: (old, now) => ends(old, now) },
+    owner: { name: 'the owner', means: (old, now) => ownerLines(place.subject, old, now) },
   });
+}
+
+/** A version that ends later, or not at all, is served for longer. */
+function ends(before: ProductDeprecation | undefined, after: ProductDeprecation | undefined): Said {
+  const [was, is] = [before?.sunset ?? null, after?.sunset ?? null];
+  if (was === is) return changes('it ends as it did; what people are told of that is another');
+  if (was === null || (is !== null && is < was)) return narrows('it is refused from an earlier day on');
+  return widens('it is served for longer');
 }
 
 /** Lines for two lists of words. Another order of the same words is a change of its own. */

@@ -1,6 +1,6 @@
 import type { Boundary } from '../boundary.ts';
 import { anonymousLines, claimLines, productLines, purposeLines, seenByPolicies, sessionLines } from './access.ts';
-import { type Comparing, type Line, widens } from './line.ts';
+import { type Comparing, type Line, narrows, widens } from './line.ts';
 import { maskLines } from './masks.ts';
 import { rowFilterLines } from './row-filters.ts';
 import { engineLines, limitLines, settingLines } from './running.ts';
@@ -29,6 +29,7 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   purposes: (_, before, after) => purposeLines(before, after),
   claims: claimLines,
   anonymous: (_, before, after) => anonymousLines(before, after),
+  evidence: (_, before, after) => evidenceLines(before, after),
   session: (_, before, after) => sessionLines(before, after),
   stores: storeLines,
   catalogs: catalogLines,
@@ -43,6 +44,23 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   policies: ({ before, after, oracle }) => oracle.policies.lines(before, after),
   engine: (_, before, after) => engineLines(before, after),
 };
+
+function evidenceLines(before: Boundary['evidence'], after: Boundary['evidence']): readonly Line[] {
+  const sealed = after?.literals === 'sealed';
+  const said = sealed
+    ? narrows('what was asked can be read while its key is there, and not after')
+    : widens('records hold the values in statements as they were asked, and nobody can destroy them');
+  const told = (evidence: Boundary['evidence']) => (evidence === undefined ? null : shown(evidence));
+  return [
+    {
+      path: '/evidence',
+      subject: 'what records hold of statements',
+      before: told(before),
+      after: told(after),
+      ...said,
+    },
+  ];
+}
 
 /** Members whose lines depend on others: their own text may be the same and mean something else. */
 export const dependent: readonly (keyof Boundary)[] = ['rowFilters', 'masks'];

@@ -1,5 +1,5 @@
 import { mayReadEvidence, mayReview } from '@ambit/policy';
-import { productUnknown, subjectOn } from '@ambit/session';
+import { approvalOf, productUnknown, subjectOn } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking } from '../authenticate.ts';
@@ -20,7 +20,7 @@ export function addBoundaryRoute(app: FastifyInstance, serving: Serving): void {
         params: ProductParams,
         response: {
           200: answers.json('The boundary. Its fingerprint is the SHA-256 of its canonical JSON', answers.Boundary),
-          ...refusals('credential_required', 'product_unknown', 'boundary_refused'),
+          ...refusals('credential_required', 'product_unknown', 'boundary_refused', 'boundary_unapproved'),
         },
       },
     },
@@ -30,7 +30,11 @@ export function addBoundaryRoute(app: FastifyInstance, serving: Serving): void {
       if (product === undefined) throw productUnknown(name);
       const subject = subjectOn(product, asking(request));
       const { policies, boundary } = product;
-      if (mayReview(policies, subject).allowed || mayReadEvidence(policies, subject, null).allowed) return boundary;
+      if (mayReview(policies, subject).allowed || mayReadEvidence(policies, subject, null).allowed) {
+        // What nobody approved gives nobody a right, and is not what is served.
+        approvalOf(product, Date.now());
+        return boundary;
+      }
       // Who cannot open it does not learn that it is there.
       if (visibleProducts([product], () => subject).length === 0) throw productUnknown(name);
       const hint = "whom the product's policies permit `review` or `readEvidence` can ask for it";

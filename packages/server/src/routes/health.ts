@@ -1,6 +1,7 @@
 import { EvidenceUnavailable } from '@ambit/evidence';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
+import { openedProducts } from '../approval.ts';
 import { RequestRefused } from '../problems.ts';
 import { refusalsOf } from '../schemas.ts';
 import type { Serving } from '../serving.ts';
@@ -22,7 +23,8 @@ export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
     },
     () => {
       const { loadedAt, refused } = serving.served;
-      return { status: 'alive', loadedAt, reloadRefused: refused };
+      const opened = openedProducts(serving.products).length;
+      return { status: 'alive', loadedAt, reloadRefused: refused, ...(opened === 0 ? {} : { breakGlass: opened }) };
     },
   );
   app.get(

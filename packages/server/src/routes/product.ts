@@ -18,6 +18,7 @@ const closed: readonly ProblemCode[] = [
   'purpose_required',
   'purpose_refused',
   'policy_failed',
+  'boundary_unapproved',
 ];
 
 /** Routes that say what there is. */

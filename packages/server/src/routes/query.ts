@@ -24,6 +24,7 @@ export const sessionFailures: readonly ProblemCode[] = [
   'purpose_required',
   'purpose_refused',
   'policy_failed',
+  'boundary_unapproved',
   'parameter_invalid',
   'not_acceptable',
   'http_version_unsupported',

@@ -27,6 +27,7 @@ export function addReplayRoute(app: FastifyInstance, serving: Serving): void {
             'replay_impossible',
             'media_type_unsupported',
             'policy_failed',
+            'boundary_unapproved',
             'version_ended',
             'limit_concurrency',
             'limit_memory',

@@ -1,6 +1,6 @@
 import type { SessionEvidence } from '@ambit/evidence';
 import { mayReadEvidence, type Subject } from '@ambit/policy';
-import { productThen, reveal, subjectOn } from '@ambit/session';
+import { isServed, productThen, reveal, subjectOn } from '@ambit/session';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import * as answers from '../answers.ts';
 import { asking } from '../authenticate.ts';
@@ -106,8 +106,9 @@ export async function findSession(
 /** Whose evidence it is reads it; the owner's people read all of it. To all others the session is not there. */
 function rightOn(serving: Serving, { intent }: SessionEvidence, subject: Subject): 'own' | 'whole' | null {
   const product = productThen(serving, intent);
-  if (product !== undefined && mayReadEvidence(product.policies, subjectOn(product, subject), null).allowed)
-    return 'whole';
+  // What nobody approved gives nobody a right.
+  const served = product !== undefined && isServed(product, Date.now());
+  if (served && mayReadEvidence(product.policies, subjectOn(product, subject), null).allowed) return 'whole';
   const owner = intent.subject as { readonly tenant: string; readonly principal: string; readonly kind: string };
   const own = owner.tenant === subject.tenant && owner.principal === subject.principal && owner.kind === subject.kind;
   return own && subject.kind !== 'anonymous' ? 'own' : null;

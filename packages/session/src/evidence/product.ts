@@ -1,5 +1,6 @@
 import type { ClaimValue } from '@ambit/contract';
 import { authorize, mayReadEvidence, type Subject } from '@ambit/policy';
+import { isServed } from '../approval.ts';
 import type { BoundEnvironment } from '../environment.ts';
 import { ContractsInvalid } from '../errors.ts';
 import type { Backing, Checker, Product } from '../load.ts';
@@ -46,10 +47,12 @@ function claimsOf(
 ): Readonly<Record<string, ClaimValue>> {
   const plain = { ...subject, claims: {} };
   const names = (of: readonly Product[]): string => of.map(({ boundary }) => boundary.product.name).join(',');
+  // What nobody approved gives nobody a right.
+  const served = products.filter((product) => isServed(product, Date.now()));
   // Evidence is by name: who may not for each version of a product may not.
   const all = (may: (product: Product) => boolean): readonly Product[] => {
-    const not = new Set(products.filter((one) => !may(one)).map(({ boundary }) => boundary.product.name));
-    const meant = products.filter((one) => productOf({ products }, one.boundary.product.name) === one);
+    const not = new Set(served.filter((one) => !may(one)).map(({ boundary }) => boundary.product.name));
+    const meant = served.filter((one) => productOf({ products: served }, one.boundary.product.name) === one);
     return meant.filter(({ boundary }) => !not.has(boundary.product.name));
   };
   const reads = all(({ policies }) => mayReadEvidence(policies, subject, null).allowed);

@@ -69,7 +69,8 @@ export class Projection {
     if (intent === undefined) return null;
     const grant = this.#grants.get(intent.grant);
     const boundary = this.#boundaries.get(intent.fingerprint);
-    return grant === undefined || boundary === undefined ? null : { intent, outcome, grant, boundary };
+    // No row tells of reviews.
+    return grant === undefined || boundary === undefined ? null : { intent, outcome, grant, boundary, review: null };
   }
 }
 

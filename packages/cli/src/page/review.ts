@@ -1,0 +1,139 @@
+import type { Refusal } from '@ambit/review';
+import { NOTHING, short } from '@ambit/review';
+
+import { differenceMarkdown } from './difference-markdown.ts';
+import type { Called } from './difference.ts';
+
+import { printable } from '../display.ts';
+import type { Reviewed } from '../reviews/reviewed.ts';
+
+/** What is judged, in a line. */
+export function titleOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdict'>): string {
+  const { name, version } = product.boundary.product;
+  const from = verdict.from === NOTHING ? NOTHING : short(verdict.from);
+  return `${name} ${version} in ${product.boundary.environment}: ${from} to ${short(product.fingerprint)}, ${verdict.effect}`;
+}
+
+/** What waits for whom, for people. */
+export function statusPage(all: readonly Reviewed[]): string {
+  return all.map((one) => `${statusLines(one).join('\n')}\n`).join('\n');
+}
+
+function statusLines(reviewed: Reviewed): readonly string[] {
+  const { verdict, required } = reviewed;
+  const people = `${verdict.counted.length} of ${verdict.needed}`;
+  return [
+    titleOf(reviewed),
+    verdict.covered
+      ? `  approved until ${dayOf(verdict.until)}`
+      : `  not approved: ${people} ${required ? '' : '(not required here)'}`.trimEnd(),
+    ...verdict.counted.map(
+      ({ who, expires, reason }) => `  ${printable(`${who} approved until ${expires}: ${reason}`)}`,
+    ),
+    ...(verdict.covered ? [] : waiting(reviewed).map((line) => `  ${line}`)),
+    ...verdict.refusals.map((refusal) => `  ${printable(refusalText(refusal))}`),
+  ];
+}
+
+function waiting({ verdict, product, environment }: Reviewed): readonly string[] {
+  const left = verdict.needed - verdict.counted.length;
+  if (left <= 0 || verdict.open.length === 0) return [];
+  return [
+    `waits for ${left} of ${verdict.open.join(', ')}:`,
+    `  ambit review approve ${product.file} --environment ${environment} --ssh KEY --reason TEXT --expires 90d`,
+  ];
+}
+
+function refusalText({ code, who, file, message, hint }: Refusal): string {
+  const whose = who === null ? '' : `${who}'s review${file === null ? '' : ` ${file}`}: `;
+  return `${whose}${message} [${code}]; ${hint}`;
+}
+
+function dayOf(until: number | null): string {
+  return until === null ? '' : new Date(until).toISOString().replace('.000Z', 'Z');
+}
+
+/** What programs read of it. */
+export function statusJson({ product, environment, required, verdict }: Reviewed): object {
+  const { name, version } = product.boundary.product;
+  return {
+    product: name,
+    version,
+    environment: product.boundary.environment,
+    environmentFile: environment,
+    required,
+    from: verdict.from,
+    to: product.fingerprint,
+    effect: verdict.effect,
+    difference: verdict.difference,
+    covered: verdict.covered,
+    until: verdict.until === null ? null : dayOf(verdict.until),
+    needed: verdict.needed,
+    approvals: verdict.counted,
+    waitsFor: verdict.covered ? [] : verdict.open,
+    refusals: verdict.refusals,
+  };
+}
+
+/** A change of a range of commits. */
+export interface Checked extends Reviewed {
+  /** `unchanged`: neither the boundary nor its approval is another than before. */
+  readonly state: 'unchanged' | 'approved' | 'missing';
+  readonly authors: readonly string[];
+}
+
+/** A summary for an owner, in Markdown. */
+export function checkMarkdown(all: readonly Checked[], gone: readonly string[], notes: readonly string[]): string {
+  const touched = all.filter(({ state }) => state !== 'unchanged');
+  const missing = touched.filter(({ state }) => state === 'missing').length;
+  const lines = ['## Owner review', ''];
+  if (touched.length === 0 && gone.length === 0) lines.push('No boundary changes that an owner has to approve.');
+  else if (missing === 0) lines.push(`${touched.length} changed, all approved.`);
+  else lines.push(`${touched.length} changed, **${missing} not approved**.`);
+  if (touched.length > 0) {
+    lines.push('', '| product | environment | effect | people | state |', '|---|---|---|---|---|');
+    for (const { product, verdict, state } of touched) {
+      const { name, version } = product.boundary.product;
+      const cells = [
+        `${name} ${version}`,
+        product.boundary.environment,
+        verdict.effect,
+        `${verdict.counted.length} of ${verdict.needed}`,
+        state,
+      ];
+      lines.push(`| ${cells.map(marked).join(' | ')} |`);
+    }
+  }
+  for (const one of touched) lines.push('', ...checkedLines(one));
+  for (const name of gone) lines.push('', `- ${marked(name)} is no longer declared: nobody can open it.`);
+  for (const note of notes) lines.push('', `- ${marked(note)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** What both sides are called. */
+export function calledOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdict'>): Called {
+  const { environment } = product.boundary;
+  return { from: verdict.from === NOTHING ? NOTHING : `approved for ${environment}`, to: 'this' };
+}
+
+function checkedLines(checked: Checked): readonly string[] {
+  const { product, verdict, authors } = checked;
+  return [
+    `### ${marked(titleOf(checked))}`,
+    '',
+    differenceMarkdown(verdict.difference, calledOf(checked)),
+    ...(authors.length === 0 ? [] : [`- written by ${marked(authors.join(', '))}`]),
+    ...verdict.counted.map(
+      ({ who, expires, reason }) => `- approved by **${marked(who)}** until ${expires}: ${marked(reason)}`,
+    ),
+    ...verdict.refusals.map((refusal) => `- ${marked(refusalText({ ...refusal, file: null }))}`),
+    ...(verdict.covered
+      ? []
+      : waiting({ ...checked, product: { ...product } }).map((line) => `- ${marked(line.trim())}`)),
+  ];
+}
+
+/** Text that says in Markdown what it says, and nothing else. */
+function marked(text: string): string {
+  return printable(text).replace(/[\\`*_[\]<>|#~]/g, (character) => `\\${character}`);
+}

@@ -1,0 +1,133 @@
+import { join, relative, resolve } from 'node:path';
+
+import { environmentOf } from '../environment.ts';
+import { CliError, exitCodes } from '../failure.ts';
+import { type Checked, checkMarkdown, statusJson } from '../page/review.ts';
+import { type Terminal, writeOut } from '../terminal.ts';
+import { authorsIn, type Git, gitOf, type Range, rangeOf, withTree } from './git.ts';
+import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
+
+export interface CheckOptions {
+  readonly range: string;
+  readonly environment: readonly string[];
+  readonly json?: true | undefined;
+}
+
+/** What a range of commits changes of boundaries, and whether their owners approved it. Fails where they did not. */
+export async function checkRange(terminal: Terminal, paths: readonly string[], options: CheckOptions): Promise<void> {
+  const git = await gitOf(terminal.cwd);
+  if (git === null) throw new CliError(exitCodes.usage, 'this is no git checkout', 'run it where the contracts are');
+  const range = await rangeOf(git, options.range);
+  const inRoot = (path: string): string => relative(git.root, resolve(terminal.cwd, path));
+  const asked = {
+    paths: (paths.length === 0 ? ['.'] : paths).map(inRoot),
+    environments: options.environment.map(inRoot),
+  };
+  const before = await withTree(git, range.from, (tree) => standing(terminal, tree, asked));
+  const { checked, notes } = await withTree(git, range.to, async (tree) => ({
+    checked: await changed(terminal, git, range, tree, asked, before),
+    notes: await openings(tree, asked.environments, before),
+  }));
+  const gone = [...before.products.keys()].filter((key) => !checked.some((one) => keyOf(one) === key));
+  const text = options.json
+    ? `${JSON.stringify({ changed: checked.map((one) => ({ state: one.state, authors: one.authors, ...statusJson(one) })), gone, notes }, null, 2)}\n`
+    : checkMarkdown(checked, gone, notes);
+  await writeOut(terminal, text);
+  const missing = checked.filter(({ state }) => state === 'missing').length;
+  if (missing > 0) throw new CliError(exitCodes.failed, `${missing} not approved`, 'the summary says by whom, and how');
+}
+
+interface Asked {
+  readonly paths: readonly string[];
+  readonly environments: readonly string[];
+}
+
+interface Before {
+  readonly products: ReadonlyMap<string, Reviewed>;
+  /** Who may open boundaries without a review, by environment. */
+  readonly operators: ReadonlyMap<string, string>;
+}
+
+function keyOf({ product }: Pick<Reviewed, 'product'>): string {
+  return `${product.boundary.product.name} in ${product.boundary.environment}`;
+}
+
+/** What was there before. What was wrong then was not served, and so was nothing. */
+async function standing(terminal: Terminal, tree: string, { paths, environments }: Asked): Promise<Before> {
+  const products = new Map<string, Reviewed>();
+  const operators = new Map<string, string>();
+  for (const environment of environments) {
+    const file = join(tree, environment);
+    operators.set(environment, await operatorsOf(file).catch(() => ''));
+    const found = await reviewedProducts(terminal, inTree(tree, paths), file).catch((error: unknown) => {
+      if (error instanceof CliError) return [];
+      throw error;
+    });
+    for (const one of found) if (one.required) products.set(keyOf(one), one);
+  }
+  return { products, operators };
+}
+
+function inTree(tree: string, paths: readonly string[]): readonly string[] {
+  return paths.map((path) => join(tree, path));
+}
+
+async function operatorsOf(file: string): Promise<string> {
+  return JSON.stringify((await environmentOf(file)).value.breakGlass ?? null);
+}
+
+async function changed(
+  terminal: Terminal,
+  git: Git,
+  { from, to }: Range,
+  tree: string,
+  { paths, environments }: Asked,
+  before: Before,
+): Promise<readonly Checked[]> {
+  const checked: Checked[] = [];
+  for (const environment of environments) {
+    const file = join(tree, environment);
+    const authors = (product: Reviewed['product'], files: readonly string[]) =>
+      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree));
+    const known = ({ boundary }: Reviewed['product']) =>
+      before.products.get(`${boundary.product.name} in ${boundary.environment}`);
+    const found = await reviewedProducts(terminal, inTree(tree, paths), file, {
+      authors,
+      // A product that was reviewed goes on from there: it does not begin anew.
+      root: (product) => known(product)?.verdict.root ?? null,
+    }).catch((error: unknown) => {
+      if (!(error instanceof CliError)) throw error;
+      throw new CliError(error.exitCode, error.message.replaceAll(`${tree}/`, ''), error.hint);
+    });
+    for (const one of found.filter(({ required }) => required)) {
+      const place = { ...one, product: { ...one.product, file: relative(tree, one.product.file) }, environment };
+      checked.push({
+        ...place,
+        authors: await authors(one.product, one.files),
+        state: stateOf(one, known(one.product)),
+      });
+    }
+  }
+  return checked;
+}
+
+function stateOf({ product, verdict }: Reviewed, before: Reviewed | undefined): Checked['state'] {
+  const same = before?.product.fingerprint === product.fingerprint && before.verdict.covered === verdict.covered;
+  if (same) return 'unchanged';
+  return verdict.covered ? 'approved' : 'missing';
+}
+
+/** Whether others than before may open boundaries without a review. */
+async function openings(
+  tree: string,
+  environments: readonly string[],
+  { operators }: Before,
+): Promise<readonly string[]> {
+  const notes: string[] = [];
+  for (const environment of environments) {
+    const now = await operatorsOf(join(tree, environment)).catch(() => '');
+    if (now !== operators.get(environment))
+      notes.push(`${environment}: \`breakGlass\` changes: who may open boundaries without a review, or for how long`);
+  }
+  return notes;
+}

@@ -1,0 +1,187 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+import { ambit } from './player.ts';
+
+// Owners with SSH keys, a repository, and the command: as a team has them. Needs git and ssh-keygen.
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+const cwd = mkdtempSync(join(tmpdir(), 'ambit-review-'));
+const keys = mkdtempSync(join(tmpdir(), 'ambit-keys-'));
+afterAll(() => [cwd, keys].forEach((folder) => rmSync(folder, { recursive: true })));
+
+const contract = join(cwd, 'shop/shop.yaml');
+const environment = join(cwd, 'environments/production.yaml');
+const reviews = join(cwd, 'shop/reviews/shop/production');
+
+const key = (name: string): string => join(keys, name);
+const listed = (name: string): string => `    ${name}: ${readFileSync(`${key(name)}.pub`, 'utf8').trim()}\n`;
+
+function contractOf({ reviewers = ['ann', 'bo', 'cy'], mask = "'*'", version = '1.0.0' } = {}): string {
+  return `apiVersion: ambit/v1
+kind: DataProduct
+name: shop
+version: ${version}
+tenant: north
+owner:
+  team: shop-data
+  reviewers:
+${reviewers.map(listed).join('')}purposes: { reporting: What was sold }
+stores: { lake: { root: data } }
+catalogs: { csv: { type: csv, store: lake } }
+tables:
+  orders: { catalog: csv, path: orders.csv, columns: { id: { type: bigint }, customer: { type: string } } }
+policies: { masks: { nobody: { table: orders, column: customer, with: "${mask}" } } }
+`;
+}
+
+function git(...words: readonly string[]): string {
+  return execFileSync('git', words, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+}
+
+function commit(as: string, message: string): string {
+  git('add', '-A');
+  const who = ['-c', `user.name=${as}`, '-c', `user.email=${as}@example.org`];
+  git(...who, 'commit', '-q', '-m', message);
+  return git('rev-parse', 'HEAD');
+}
+
+const approve = (name: string, ...more: readonly string[]) =>
+  ambit(
+    ['review', 'approve', contract, '--environment', environment, '--ssh', key(name)].concat([
+      '--reason',
+      `${name} looked`,
+      '--expires',
+      '90d',
+      '--yes',
+      ...more,
+    ]),
+    { cwd },
+  );
+const status = (...more: readonly string[]) =>
+  ambit(['review', 'status', contract, '--environment', environment, ...more], { cwd });
+const check = (range: string, ...more: readonly string[]) =>
+  ambit(['review', 'check', join(cwd, 'shop'), '--range', range, '--environment', environment, ...more], { cwd });
+
+beforeAll(() => {
+  for (const name of ['ann', 'bo', 'cy', 'eve']) {
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', `${name}@example.org`, '-f', key(name)]);
+  }
+  mkdirSync(join(cwd, 'shop/data'), { recursive: true });
+  mkdirSync(join(cwd, 'environments'));
+  writeFileSync(join(cwd, 'shop/data/orders.csv'), 'id,customer\n1,Ann\n');
+  writeFileSync(
+    join(cwd, 'shop/shop.cedar'),
+    '@id("all")\npermit (principal, action in [Action::"open", Action::"read"], resource);\n',
+  );
+  writeFileSync(contract, contractOf());
+  writeFileSync(environment, 'apiVersion: ambit/v1\nkind: Environment\nname: production\n');
+  git('init', '-q', '-b', 'main');
+  git('config', 'user.email', 'dev@example.org');
+  commit('dev', 'first');
+});
+
+describe('ambit review', () => {
+  let founded = '';
+
+  test('the first boundary waits for two of those it lists, and is approved by two', async () => {
+    const waits = await status();
+    expect(waits).toMatchObject({ status: 1 });
+    expect(waits.out).toContain('shop 1.0.0 in production: nothing to ');
+    expect(waits.out).toContain('waits for 2 of ann, bo, cy:');
+    const one = await approve('ann');
+    expect(one).toMatchObject({ status: 0 });
+    expect(one.err).toContain('written by dev@example.org');
+    expect(one.err).toContain('1 more to approve');
+    expect((await approve('ann')).err).toContain('1 more to approve');
+    expect((await status()).status).toBe(1);
+    expect((await approve('cy')).err).toContain('approved: commit both files');
+    expect(await status()).toMatchObject({ status: 0 });
+    expect(readdirSync(reviews).toSorted()).toEqual([
+      'boundaries',
+      expect.stringMatching(/^nothing-[0-9a-f]{12}-ann\.json$/),
+      expect.stringMatching(/^nothing-[0-9a-f]{12}-cy\.json$/),
+    ]);
+    founded = commit('dev', 'approved');
+  });
+
+  test('nobody is asked where nobody sits, and nothing is signed', async () => {
+    const words = ['review', 'approve', contract, '--environment', environment, '--ssh', key('bo')];
+    const more = ['--reason', 'x', '--expires', '90d'];
+    expect(await ambit([...words, ...more], { cwd })).toMatchObject({ status: 2, out: '' });
+    const said = { question: async () => 'no' };
+    expect(await ambit([...words, ...more], { cwd, ...said })).toMatchObject({ status: 1, out: '' });
+    expect(readdirSync(reviews)).toHaveLength(3);
+    expect(await approve('eve')).toMatchObject({ status: 1, out: '' });
+    expect(await approve('bo', '--expires', '2020-01-01')).toMatchObject({ status: 2, out: '' });
+    expect(await approve('bo', '--key', key('bo'))).toMatchObject({ status: 2, out: '' });
+  });
+
+  test('a change fails the check until people approve it who did not write it', async () => {
+    writeFileSync(contract, contractOf({ mask: 'upper(value)' }));
+    const changed = commit('bo', 'show customers');
+    const failed = await check(`${founded}..${changed}`);
+    expect(failed).toMatchObject({ status: 1 });
+    expect(failed.out).toContain('1 changed, **1 not approved**');
+    expect(failed.out).toContain('| shop 1.0.0 | production | widens | 0 of 2 | missing |');
+    expect(failed.out).toContain('- written by bo@example.org');
+    expect(failed.out).toContain('waits for 2 of ann, cy');
+
+    const own = await approve('bo');
+    expect(own).toMatchObject({ status: 1, out: '' });
+    expect(own.err).toContain('bo wrote the change');
+
+    await approve('ann');
+    await approve('cy');
+    const approved = commit('cy', 'approved');
+    const passed = await check(`${founded}..${approved}`);
+    expect(passed).toMatchObject({ status: 0 });
+    expect(passed.out).toContain('1 changed, all approved');
+    expect(JSON.parse((await check(`${founded}..${approved}`, '--json')).out)).toMatchObject({
+      changed: [{ state: 'approved', product: 'shop', covered: true, authors: ['bo@example.org'] }],
+    });
+    expect((await check(`${changed}..${changed}`)).out).toContain('No boundary changes');
+    founded = approved;
+  });
+
+  test('who is listed by a change does not approve it', async () => {
+    writeFileSync(contract, contractOf({ mask: 'upper(value)', reviewers: ['ann', 'bo', 'cy', 'eve'] }));
+    const refused = await approve('eve');
+    expect(refused).toMatchObject({ status: 1, out: '' });
+    expect(refused.err).toContain('the change itself lists this key: it was not listed before');
+    git('checkout', '-q', contract);
+  });
+
+  test('a product does not begin anew with reviewers of its own', async () => {
+    writeFileSync(contract, contractOf({ mask: 'value', reviewers: ['ann', 'eve'] }));
+    for (const name of ['ann', 'eve']) expect(await approve(name, '--from', 'nothing')).toMatchObject({ status: 0 });
+    // The files alone would do, where nobody remembers.
+    expect(await status()).toMatchObject({ status: 0 });
+    const taken = commit('dev', 'taken over');
+    const failed = await check(`${founded}..${taken}`);
+    expect(failed).toMatchObject({ status: 1 });
+    expect(failed.out).toContain('a product begins once');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('a revoked review does not count, and the check says so', async () => {
+    const [file = ''] = readdirSync(reviews).filter((name) => /^[0-9a-f]{12}-.*-ann\.json$/.test(name));
+    const words = ['review', 'revoke', join(reviews, file), '--reason', 'a mistake', '--yes', '--ssh'];
+    expect(await ambit([...words, key('eve')], { cwd })).toMatchObject({ status: 1, out: '' });
+    expect(await ambit([...words, key('bo')], { cwd })).toMatchObject({ status: 0 });
+    const waits = await status();
+    expect(waits).toMatchObject({ status: 1 });
+    expect(waits.out).toContain('bo revoked it: a mistake [revoked]');
+    const failed = await check(`${founded}..${commit('bo', 'revoked')}`);
+    expect(failed).toMatchObject({ status: 1 });
+  });
+
+  test('status for programs says what is missing, and of whom: not of who wrote it', async () => {
+    const [only] = JSON.parse((await status('--json')).out) as object[];
+    expect(only).toMatchObject({ product: 'shop', required: true, covered: false, needed: 2, waitsFor: ['ann'] });
+  });
+});

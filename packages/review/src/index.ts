@@ -1,0 +1,34 @@
+/** Review records, and the question: does this review cover this difference? Knows contracts and boundaries, and nothing above. */
+export { archiveMark, keepBoundary, keepReview, keepRevocation, readArchive, reviewsFolder } from './archive.ts';
+export {
+  type BreakGlass,
+  keepOpening,
+  type Opening,
+  openingOf,
+  readOpenings,
+  removeOpening,
+} from './break-glass.ts';
+export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
+export { type Change, type Counted, type Coverage, coverageOf, type Judging, peopleNeeded, short } from './coverage.ts';
+export { type Differ, differenceDigest, effectOf, type Named } from './difference.ts';
+export { type Envelope, readEnvelope, signedBytes, statementDigest } from './envelope.ts';
+export { Gate, type Standing, type Watched, whyRefused } from './gate.ts';
+export { limits } from './limits.ts';
+export type { Refusal, RefusalCode } from './refusal.ts';
+export { pemSigner, type SigningKey, SigningFailed, signStatement, sshSigner } from './sign.ts';
+export { BREAK_GLASS_NAMESPACE, parseSshSignature, REVIEW_NAMESPACE, sshSigned, unarmoured } from './sshsig.ts';
+export {
+  BREAK_GLASS_TYPE,
+  type BreakGlassStatement,
+  instant,
+  NOTHING,
+  REVIEW_TYPE,
+  type ReviewStatement,
+  REVOCATION_TYPE,
+  type RevocationStatement,
+  reviewSchema,
+  type Signed,
+  signedStatement,
+  type Statement,
+  subjectOf,
+} from './statement.ts';
