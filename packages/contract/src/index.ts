@@ -28,6 +28,7 @@ export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare
 export { sunsetOf } from './deprecation.ts';
 export { difference } from './difference/difference.ts';
 export {
+  type Around,
   changes,
   type Difference,
   type Effect,

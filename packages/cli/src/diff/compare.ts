@@ -1,5 +1,13 @@
-import { type Boundary, difference, type Difference, type Implication, textualImplication } from '@ambit/contract';
-import type { Engine } from '@ambit/engine';
+import {
+  type Around,
+  type Boundary,
+  type BoundaryColumn,
+  difference,
+  type Difference,
+  type Implication,
+  type Implied,
+} from '@ambit/contract';
+import { type Engine, type ImpliesRequest, type Judgement, PolicySqlRefused } from '@ambit/engine';
 import { withPolicies } from '@ambit/policy';
 
 import { CliError, exitCodes } from '../failure.ts';
@@ -46,9 +54,52 @@ async function compared(terminal: Terminal, engine: Engine, options: Options): P
   return difference(before, after, withPolicies(implicationOf(engine)));
 }
 
-/** Who decides between row filters. */
-export function implicationOf(_engine: Engine): Implication {
-  return textualImplication;
+/** The engine decides between row filters and between masks. What it refuses as SQL nobody can tell. */
+export function implicationOf(engine: Pick<Engine, 'implies' | 'coarsens'>): Implication {
+  return {
+    implies: ({ table, columns, unchanged, claims, settings }, stronger, weaker) =>
+      judged(
+        engine.implies({
+          table,
+          tables: mapped(columns),
+          unchanged: [...unchanged],
+          claims,
+          settings,
+          stronger: [stronger],
+          weaker: [weaker],
+        }),
+      ),
+    coarsens: ({ table, columns, claims, settings }, column, before, after) =>
+      judged(
+        engine.coarsens({
+          table,
+          column,
+          columns: mapped(columns)[table] ?? [],
+          claims,
+          settings,
+          before: [before],
+          after: [after],
+        }),
+      ),
+  };
+}
+
+function mapped(columns: Around['columns']): ImpliesRequest['tables'] {
+  const plain = ({ name, type, nullable }: BoundaryColumn) => ({ name, type, nullable });
+  return Object.fromEntries(Object.entries(columns).map(([table, declared]) => [table, declared.map(plain)]));
+}
+
+async function judged(judging: Promise<Judgement>): Promise<Implied> {
+  try {
+    const { answer, reason } = await judging;
+    return { answer, reason };
+  } catch (error) {
+    if (!(error instanceof PolicySqlRefused)) throw error;
+    return {
+      answer: 'cannot tell',
+      reason: `one of the two boundaries does not have what the other names (${error.message})`,
+    };
+  }
 }
 
 function written(terminal: Terminal, { from, to, format }: Options, found: Difference): string {

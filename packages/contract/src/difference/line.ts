@@ -1,4 +1,4 @@
-import type { Boundary, BoundaryTable } from '../boundary.ts';
+import type { Boundary, BoundaryColumn } from '../boundary.ts';
 
 /**
  * What a line does. `widens`: someone may see or do more, or nobody can tell that they may not. `narrows`: nobody sees
@@ -41,23 +41,33 @@ export interface Side {
   readonly environment: string;
 }
 
-/** Decides between row filters. */
+/** Decides between row filters, and between masks. */
 export interface Implication {
   /**
    * Whether every row of the table that passes `stronger` passes `weaker`, whatever the claims. Both are predicates
-   * over the table, NULL not passing. `claims` are the types of those that they may name.
+   * over the table, NULL not passing.
    */
-  implies(
-    table: BoundaryTable,
-    stronger: string,
-    weaker: string,
-    claims: Readonly<Record<string, string>>,
-  ): Promise<Implied>;
+  implies(around: Around, stronger: string, weaker: string): Promise<Implied>;
+  /** Whether what the mask `after` shows of a column is a function of what `before` shows, whatever the claims. */
+  coarsens(around: Around, column: string, before: string, after: string): Promise<Implied>;
+}
+
+/** What policy SQL is about. */
+export interface Around {
+  /** The filtered or masked table. */
+  readonly table: string;
+  /** Columns by table: of this one all that either boundary knows, and of those that subqueries may read. */
+  readonly columns: Readonly<Record<string, readonly BoundaryColumn[]>>;
+  /** Tables whose rows are the same on both sides. */
+  readonly unchanged: readonly string[];
+  /** Types of the claims that may be named. */
+  readonly claims: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** An answer with its reason, which completes the sentence "because ...". */
 export interface Implied {
-  readonly answer: 'yes' | 'cannot tell';
+  readonly answer: 'yes' | 'no' | 'cannot tell';
   readonly reason: string;
 }
 

@@ -1,7 +1,17 @@
 import type { Boundary, BoundaryMask } from '../boundary.ts';
 import { described, seenByPolicies } from './access.ts';
-import { coarser } from './coarser.ts';
-import { changes, type Comparing, type Line, narrows, pointer, quoted, type Said, widens } from './line.ts';
+import { around } from './around.ts';
+import {
+  changes,
+  type Comparing,
+  type Implied,
+  type Line,
+  narrows,
+  pointer,
+  quoted,
+  type Said,
+  widens,
+} from './line.ts';
 import { members, own, without } from './walk.ts';
 import { asValue, isConstant, looksElsewhere, names } from './words.ts';
 
@@ -9,10 +19,14 @@ import { asValue, isConstant, looksElsewhere, names } from './words.ts';
 // it hides.
 
 /** Lines for the masks. */
-export function maskLines(comparing: Comparing, before: Boundary['masks'], after: Boundary['masks']): readonly Line[] {
+export async function maskLines(
+  comparing: Comparing,
+  before: Boundary['masks'],
+  after: Boundary['masks'],
+): Promise<readonly Line[]> {
   const ids = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
-  return [
-    ...ids.flatMap((id) => {
+  const lines = await Promise.all(
+    ids.map((id): readonly Line[] | Promise<readonly Line[]> => {
       const [old, now] = [own(before, id), own(after, id)];
       if (old !== undefined && now !== undefined) return changed(comparing, id, old, now);
       if (now !== undefined)
@@ -21,9 +35,8 @@ export function maskLines(comparing: Comparing, before: Boundary['masks'], after
         line(id, on, old?.with ?? '', null, uncovered(comparing, id, on)),
       );
     }),
-    ...reordered(comparing),
-    ...emptied(before, after),
-  ];
+  );
+  return [...lines.flat(), ...reordered(comparing), ...emptied(before, after)];
 }
 
 function columnsOf({ columns }: BoundaryMask): readonly string[] {
@@ -138,12 +151,17 @@ function reordered({ before, after }: Comparing): readonly Line[] {
   });
 }
 
-function changed(comparing: Comparing, id: string, old: BoundaryMask, now: BoundaryMask): readonly Line[] {
+async function changed(
+  comparing: Comparing,
+  id: string,
+  old: BoundaryMask,
+  now: BoundaryMask,
+): Promise<readonly Line[]> {
   const kept = columnsOf(now).filter((on) => columnsOf(old).includes(on));
   const retyped = kept.find(
     (on) => stays(comparing, on) && typeOf(comparing.before, on) !== typeOf(comparing.after, on),
   );
-  const shows = retyped === undefined ? otherText(comparing, id, old, now, kept) : null;
+  const shows = retyped === undefined ? await otherText(comparing, id, old, now, kept) : null;
   const type = widens(`\`${retyped}\` is of another type: nobody can tell what the mask shows of it`);
   const lines = members({ path: ['masks', id], subject: `mask \`${id}\`` }, old, now, {
     description: described(),
@@ -180,29 +198,36 @@ function changed(comparing: Comparing, id: string, old: BoundaryMask, now: Bound
 }
 
 /** What it means that a mask makes something else of a value. */
-function otherText(
+async function otherText(
   comparing: Comparing,
   id: string,
   old: BoundaryMask,
   now: BoundaryMask,
   kept: readonly string[],
-): Said {
+): Promise<Said> {
   if (old.with.trim() === now.with.trim()) return changes('it says the same');
   if (kept.length === 0) return narrows('it covers none of the columns that it covered');
   if (without(old.claims, now.claims).length > 0)
     return widens('who lacks a claim that it named was refused, and is not any more');
   if (kept.every((on) => alwaysOne(comparing, id, now, on))) return narrows(ONE_VALUE);
-  const reasons = kept.map((on) => {
-    const chains = [comparing.before, comparing.after].map((boundary) => chainOf(boundary, on));
-    // Behind or before others, what it shows is not what is seen.
-    if (chains.some((chain) => chain.length > 1)) return null;
-    const [was, is] = [textOn(comparing, old, on), textOn(comparing, now, on)];
-    if ((otherColumn(comparing, on, was) ?? otherColumn(comparing, on, is)) !== null) return null;
-    return coarser(was, is, typeOf(comparing.after, on) ?? '');
-  });
-  const [reason] = reasons;
-  if (reason !== undefined && reason !== null && !reasons.includes(null)) return narrows(reason);
-  return widens(`nobody can tell whether it shows more of ${quoted(kept)}`);
+  const answers = await Promise.all(kept.map((on) => shownOf(comparing, old, now, on)));
+  const open = answers.find(({ answer }) => answer !== 'yes');
+  if (open === undefined) return narrows(answers[0]?.reason ?? '');
+  if (open.answer === 'no') return widens(`it shows more of ${quoted(kept)}: ${open.reason}`);
+  return widens(`nobody can tell whether it shows more of ${quoted(kept)}: ${open.reason}`);
+}
+
+/** Whether what a mask shows of a column follows from what it showed. */
+async function shownOf(comparing: Comparing, old: BoundaryMask, now: BoundaryMask, on: string): Promise<Implied> {
+  const at = on.indexOf('.');
+  const chains = [comparing.before, comparing.after].map((boundary) => chainOf(boundary, on));
+  if (chains.some((chain) => chain.length > 1))
+    return { answer: 'cannot tell', reason: 'behind or before other masks, what it shows is not what is seen' };
+  const [was, is] = [textOn(comparing, old, on), textOn(comparing, now, on)];
+  const elsewhere = otherColumn(comparing, on, was) ?? otherColumn(comparing, on, is);
+  if (elsewhere !== null) return { answer: 'cannot tell', reason: elsewhere };
+  const table = on.slice(0, at);
+  return comparing.oracle.coarsens(around(comparing, table), on.slice(at + 1), was, is);
 }
 
 /** Policies that exempt from masks by their tag follow it. */

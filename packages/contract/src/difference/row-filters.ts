@@ -1,4 +1,5 @@
-import type { Boundary, BoundaryRowFilter, BoundaryTable } from '../boundary.ts';
+import type { Boundary, BoundaryRowFilter } from '../boundary.ts';
+import { around } from './around.ts';
 import { described } from './access.ts';
 import {
   changes,
@@ -100,12 +101,13 @@ async function sameMeaning(
 ): Promise<Said> {
   const { table } = now;
   const fewer = await rowsStay(comparing, id, old, now);
+  if (fewer.answer === 'no') return widens(`it shows rows of \`${table}\` that it hid: ${fewer.reason}`);
   if (fewer.answer === 'cannot tell')
     return widens(`nobody can tell whether it shows rows of \`${table}\` that it hid: ${fewer.reason}`);
   if (old.where === now.where) return changes('it says the same');
   const { oracle } = comparing;
   const more = same(old.claims, now.claims)
-    ? await oracle.implies(tableOf(comparing, table), old.where, now.where, typesOf(comparing))
+    ? await oracle.implies(around(comparing, table), old.where, now.where)
     : { answer: 'cannot tell' as const };
   if (more.answer === 'yes') return changes(`the same rows of \`${table}\` pass it: ${fewer.reason}`);
   return narrows(`it shows no row of \`${table}\` that it hid: ${fewer.reason}`);
@@ -134,7 +136,7 @@ async function rowsStay(
     }
     const where = premise.map(([, filter]) => filter.where);
     const stronger = where.length === 1 ? (where[0] ?? '') : where.map((one) => `(${one})`).join(' AND ');
-    last = await oracle.implies(tableOf(comparing, old.table), stronger, old.where, typesOf(comparing));
+    last = await oracle.implies(around(comparing, old.table), stronger, old.where);
     const by = premise.map(([name]) => name).filter((name) => name !== id);
     const whose = by.length === 0 ? '' : `with ${quoted(by)}, `;
     if (last.answer === 'yes') return { answer: 'yes', reason: `${whose}${last.reason}` };
@@ -186,17 +188,4 @@ function retypedColumn(
       return `column \`${table}.${name}\` is of another type`;
   }
   return null;
-}
-
-/** The table with all columns that either boundary knows: its files hold them, whatever is shown. */
-function tableOf({ before, after }: Comparing, name: string): BoundaryTable {
-  const table = after.tables[name] as BoundaryTable;
-  const known = table.columns.map((column) => column.name);
-  const gone = (own(before.tables, name)?.columns ?? []).filter((column) => !known.includes(column.name));
-  return { ...table, columns: [...table.columns, ...gone] };
-}
-
-function typesOf({ before, after }: Comparing): Readonly<Record<string, string>> {
-  const claims = Object.entries({ ...before.claims, ...after.claims });
-  return Object.fromEntries(claims.map(([name, { type }]) => [name, type]));
 }

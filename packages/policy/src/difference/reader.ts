@@ -8,7 +8,8 @@ const policyReader: PolicyReader = { lines: policyLines, naming, exempting };
 /** All that a comparison of boundaries asks: Cedar's part is here, row filters are decided by somebody else. */
 export function withPolicies(implication: Implication): Oracle {
   return {
-    implies: (table, stronger, weaker, claims) => implication.implies(table, stronger, weaker, claims),
+    implies: (around, stronger, weaker) => implication.implies(around, stronger, weaker),
+    coarsens: (around, column, before, after) => implication.coarsens(around, column, before, after),
     policies: policyReader,
   };
 }
