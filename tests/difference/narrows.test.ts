@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { difference, type Implication } from '@ambit/contract';
+import { difference } from '@ambit/contract';
 import { type Engine, engineBinary, startEngine } from '@ambit/engine';
 import { type EvidenceLog, openLog } from '@ambit/evidence';
 import { authorize, type Subject, withPolicies } from '@ambit/policy';
@@ -16,6 +16,7 @@ import {
 } from '@ambit/session';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { implicationOf } from '../../packages/cli/src/diff/compare.ts';
 import { slips } from './slips.ts';
 import { cedarOf, contractOf, type Draft, filters, pairs, PURPOSES, rows, VIEWS } from './product.ts';
 
@@ -72,25 +73,6 @@ async function load(draft: Draft, side: string): Promise<Product | null> {
     throw error;
   }
 }
-
-/** Decides between the generated row filters on the data itself, for every claim that subjects have: nothing is guessed. */
-const onTheData: Implication = {
-  implies: (_table, stronger, weaker) => {
-    const passes = (sql: string, row: (typeof rows)[number], level: number | null): boolean => {
-      const parts = sql.startsWith('(') ? sql.slice(1, -1).split(') AND (') : [sql];
-      return parts.every((part) => {
-        const decide = filters[part];
-        if (decide === undefined) throw new Error(`no filter \`${part}\``);
-        return decide(row, level);
-      });
-    };
-    // Who lacks the claim is refused, which is not for it to know.
-    const holds = [3, 12].every((level) =>
-      rows.every((row) => !passes(stronger, row, level) || passes(weaker, row, level)),
-    );
-    return Promise.resolve({ answer: holds ? 'yes' : 'cannot tell', reason: 'as the data has it' });
-  },
-};
 
 const LEVELS = [3, 12, null];
 
@@ -202,7 +184,7 @@ describe('what looks like less and shows somebody more', () => {
     if (before === null || after === null) throw new Error('it is no contract');
     // It does show more, so that whoever calls it narrower would be wrong.
     expect(await shownMore(before, after)).not.toBeNull();
-    const { effect } = await difference(before.boundary, after.boundary, withPolicies(onTheData));
+    const { effect } = await difference(before.boundary, after.boundary, withPolicies(implicationOf(engine)));
     expect(effect).toBe('widens');
   });
 });
@@ -216,7 +198,7 @@ describe('a difference that only narrows', () => {
       fc.asyncProperty(pairs, async ([draft, next]) => {
         const [before, after] = [await load(draft, 'before'), await load(next, 'after')];
         fc.pre(before !== null && after !== null && before.fingerprint !== after.fingerprint);
-        const found = await difference(before.boundary, after.boundary, withPolicies(onTheData));
+        const found = await difference(before.boundary, after.boundary, withPolicies(implicationOf(engine)));
         expect(found.lines.length).toBeGreaterThan(0);
         if (found.effect !== 'narrows') {
           widened += 1;
