@@ -56,7 +56,9 @@ export async function templateOf(engine: Engine, mark = 'a'): Promise<SessionTem
         partitions: [],
       },
     },
-    tables: { numbers: { source: 'numbers', columns: [{ name: 'n', masks: [] }], filters: [], statistics: true } },
+    tables: {
+      numbers: { source: 'numbers', columns: [{ name: 'n', masks: [] }], filters: [], closed: false, statistics: true },
+    },
     views: {},
     functions: ['count', 'sum'],
     settings: Object.fromEntries(settings.map(({ key, ambit, default: fallback }) => [key, ambit ?? fallback])),
