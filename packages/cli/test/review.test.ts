@@ -168,6 +168,52 @@ describe('ambit review', () => {
     git('reset', '-q', '--hard', founded);
   });
 
+  test.each([
+    ['another name', 'apiVersion: ambit/v1\nkind: Environment\nname: staging\n'],
+    ['no file of its own', null],
+  ])('an environment does not put review aside: %s', async (_, text) => {
+    if (text === null) rmSync(environment);
+    else writeFileSync(environment, text);
+    writeFileSync(contract, contractOf({ mask: 'value' }));
+    const failed = await check(`${founded}..${commit('dev', 'no reviews here')}`);
+    expect(failed.status).toBeGreaterThan(0);
+    if (text !== null) expect(failed.out).toContain('production.yaml no longer serves only what owners approved');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('a base does not put review aside either, and who is believed is told', async () => {
+    const own = 'apiVersion: ambit/v1\nkind: Environment\nname: staging\nextends: base.yaml\n';
+    const base = 'apiVersion: ambit/v1\nkind: EnvironmentBase\n';
+    const issuer =
+      'identity: { jwt: [{ issuer: "https://other.example", audience: ambit, jwks: keys.json, algorithms: [EdDSA], tenant: north }] }\n';
+    writeFileSync(environment, own);
+    writeFileSync(join(cwd, 'environments/base.yaml'), `${base}review: required\n`);
+    const required = commit('dev', 'by its base');
+    writeFileSync(join(cwd, 'environments/base.yaml'), `${base}${issuer}`);
+    const failed = await check(`${required}..${commit('dev', 'and not any more')}`);
+    expect(failed.err).toContain('nobody would have to approve what is served');
+    expect(failed.out).toContain('whose word is taken for who asks');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('versions side by side are each what they are: one that stays is unchanged, one that goes is told', async () => {
+    const second = join(cwd, 'shop/shop-2.yaml');
+    writeFileSync(second, contractOf({ version: '2.0.0' }).replace('policies: {', 'policies: { cedar: [shop.cedar],'));
+    const two = commit('dev', 'a second version');
+    const failed = await check(`${founded}..${two}`, '--json');
+    expect(failed, failed.err).toMatchObject({ status: 1 });
+    expect(failed.err).toContain('1 not approved');
+    const told = JSON.parse(failed.out) as { changed: { version: string; state: string }[] };
+    expect(told.changed.map(({ version, state }) => [version, state])).toEqual([
+      ['2.0.0', 'missing'],
+      ['1.0.0', 'unchanged'],
+    ]);
+    rmSync(second);
+    const gone = JSON.parse((await check(`${two}..${commit('dev', 'and none again')}`, '--json')).out) as object;
+    expect(gone).toMatchObject({ gone: ['shop 2.0.0 in production'], unguarded: [] });
+    git('reset', '-q', '--hard', founded);
+  });
+
   test('a revoked review does not count, and the check says so', async () => {
     const [file = ''] = readdirSync(reviews).filter((name) => /^[0-9a-f]{12}-.*-ann\.json$/.test(name));
     const words = ['review', 'revoke', join(reviews, file), '--reason', 'a mistake', '--yes', '--ssh'];

@@ -82,12 +82,22 @@ export interface Checked extends Reviewed {
   readonly authors: readonly string[];
 }
 
+/** What a range of commits changes beside boundaries. */
+export interface CheckSummary {
+  /** Products with version and environment. */
+  readonly gone: readonly string[];
+  /** Environments that served only what owners approved, and do not any more. */
+  readonly unguarded: readonly string[];
+  readonly notes: readonly string[];
+}
+
 /** A summary for an owner, in Markdown. */
-export function checkMarkdown(all: readonly Checked[], gone: readonly string[], notes: readonly string[]): string {
+export function checkMarkdown(all: readonly Checked[], { gone, unguarded, notes }: CheckSummary): string {
   const touched = all.filter(({ state }) => state !== 'unchanged');
   const missing = touched.filter(({ state }) => state === 'missing').length;
   const lines = ['## Owner review', ''];
-  if (touched.length === 0 && gone.length === 0) lines.push('No boundary changes that an owner has to approve.');
+  if (touched.length === 0 && gone.length + unguarded.length === 0)
+    lines.push('No boundary changes that an owner has to approve.');
   else if (missing === 0) lines.push(`${touched.length} changed, all approved.`);
   else lines.push(`${touched.length} changed, **${missing} not approved**.`);
   if (touched.length > 0) {
@@ -105,7 +115,9 @@ export function checkMarkdown(all: readonly Checked[], gone: readonly string[], 
     }
   }
   for (const one of touched) lines.push('', ...checkedLines(one));
-  for (const name of gone) lines.push('', `- ${marked(name)} is no longer declared: nobody can open it.`);
+  for (const name of unguarded)
+    lines.push('', `- **${marked(name)} no longer serves only what owners approved**: nobody would have to.`);
+  for (const name of gone) lines.push('', `- ${marked(name)} is no longer declared, or no longer reviewed.`);
   for (const note of notes) lines.push('', `- ${marked(note)}`);
   return `${lines.join('\n')}\n`;
 }
