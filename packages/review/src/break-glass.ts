@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyId, type Signer } from '@ambit/contract';
+import { isReadable } from './archive.ts';
 import type { Named } from './difference.ts';
 import { readEnvelope, signerOf } from './envelope.ts';
 import { limits } from './limits.ts';
@@ -46,7 +47,7 @@ export async function readOpenings(folder: string): Promise<readonly Signed<Brea
     .slice(0, limits.filesMax)
     .map(async (name) => {
       const file = join(folder, name);
-      if ((await stat(file)).size > limits.reviewBytesMax) return null;
+      if (!(await isReadable(file, limits.reviewBytesMax))) return null;
       const envelope = readEnvelope(await readFile(file, 'utf8'));
       const signed = envelope === null ? null : signedStatement(file, envelope);
       return signed?.statement.predicateType === BREAK_GLASS_TYPE ? (signed as Signed<BreakGlassStatement>) : null;

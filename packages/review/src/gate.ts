@@ -62,8 +62,18 @@ export class Gate {
       if (mark !== this.#mark) {
         this.#archive = await readArchive(folder);
         const steps = stepsTo(this.#archive, product, now);
-        this.#differences = await differencesTo(this.#archive, product, steps, differ);
-        this.#mark = mark;
+        let told = true;
+        const noting: Differ = async (from, to) => {
+          try {
+            return await differ(from, to);
+          } catch (error) {
+            told = false;
+            throw error;
+          }
+        };
+        this.#differences = await differencesTo(this.#archive, product, steps, noting);
+        // Whoever tells what differs may be away for a moment: the next look asks again.
+        this.#mark = told ? mark : null;
       }
     } catch (error) {
       this.#mark = null;
