@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -236,6 +236,40 @@ describe('a server in production', () => {
     // Back to what was approved before: that approval is in force.
     writeFileSync(contract, contractOf('shop'));
     await eventually(async () => (await ask('shop')).headers.get('ambit-fingerprint') === before);
+  });
+
+  test('means by a name what was approved, until a newer version is too', async () => {
+    const before = (await ask('shop')).headers.get('ambit-fingerprint');
+    const refusals = (await records('reload.refused')).length;
+    const second = join(home, 'shop-2.yaml');
+    const text = contractOf('shop').replace('version: 1.0.0', 'version: 2.0.0');
+    writeFileSync(second, `${text}policies: { cedar: [shop.cedar] }\n`);
+    await eventually(async () => (await records('reload.refused')).length > refusals);
+    for (const name of ['shop', 'shop@1']) {
+      const still = await ask(name);
+      expect([name, still.status, still.headers.get('ambit-fingerprint')]).toEqual([name, 200, before]);
+    }
+    expect((await ask('shop@2')).status).toBe(404);
+    rmSync(second);
+    await eventually(
+      async () =>
+        ((await (await server.as(null, '/health')).json()) as { reloadRefused: object }).reloadRefused === null,
+    );
+  });
+
+  test('knows the reviews of a contract that was moved with them', async () => {
+    const air = join(home, 'air');
+    mkdirSync(air);
+    for (const name of ['shop.yaml', 'shop.cedar', 'reviews', 'data'])
+      cpSync(join(home, name), join(air, name), { recursive: true });
+    for (const name of ['shop.yaml', 'shop.cedar', 'reviews']) rmSync(join(home, name), { recursive: true });
+    await sleep(4_000);
+    expect((await ask('shop')).status).toBe(200);
+    for (const name of ['shop.yaml', 'shop.cedar', 'reviews'])
+      cpSync(join(air, name), join(home, name), { recursive: true });
+    rmSync(air, { recursive: true });
+    await sleep(4_000);
+    expect((await ask('shop')).status).toBe(200);
   });
 
   test('begins with what it served first: others who list themselves take nothing over', async () => {

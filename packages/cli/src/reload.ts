@@ -172,7 +172,8 @@ function isSame(before: Loaded, after: Loaded): boolean {
   const facts = ({ environment, products, evidence }: Loaded): unknown => [
     environment.value,
     environment.folder,
-    [...products, evidence].map(({ fingerprint, roots }) => [fingerprint, roots]),
+    // Reviews lie beside the file of the contract: in another place there are others.
+    [...products, evidence].map(({ file, fingerprint, roots }) => [file, fingerprint, roots]),
   ];
   return isDeepStrictEqual(facts(before), facts(after));
 }

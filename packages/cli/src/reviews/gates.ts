@@ -1,4 +1,4 @@
-import type { Problem } from '@ambit/contract';
+import { meantBy, type Problem } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Differ, Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
@@ -85,11 +85,17 @@ export class Gates {
     await Promise.all(this.#served.map((watch) => this.#told(watch.stop('stopped'))));
   }
 
-  /** Whether something that is served would go, and this would come. */
+  /** Whether something that is served would go, or not be meant by a name any more, and this would come. */
   #replaces({ product }: Watch, next: readonly Watch[]): boolean {
-    const { name } = product.boundary.product;
+    const { name, version } = product.boundary.product;
+    const isIts = (watch: Watch): boolean => watch.product.boundary.product.name === name;
     const stays = (watch: Watch): boolean => next.some((one) => one.product.fingerprint === watch.product.fingerprint);
-    return this.#served.some((watch) => watch.product.boundary.product.name === name && watch.open() && !stays(watch));
+    const served = this.#served.filter(isIts);
+    if (served.some((watch) => watch.open() && !stays(watch))) return true;
+    return partsOf(version).some((asked) => {
+      const [was, is] = [served, next.filter(isIts)].map((watches) => meantBy(asked, watches.map(versionOf)));
+      return is === version && was !== version && served.some((watch) => watch.open() && versionOf(watch) === was);
+    });
   }
 
   async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {
@@ -116,6 +122,16 @@ export class Gates {
   async #told(work: Promise<unknown>): Promise<void> {
     await work.catch((error: unknown) => this.#with.tell(`review: ${(error as Error).message}`));
   }
+}
+
+function versionOf({ product }: Watch): string {
+  return product.boundary.product.version;
+}
+
+/** What can be asked of a product to get a version without naming it whole. */
+function partsOf(version: string): readonly (string | null)[] {
+  const [major = '', minor = ''] = version.split('.');
+  return [null, major, `${major}.${minor}`];
 }
 
 function filesOf({ environment, products }: Loaded): readonly string[] {
