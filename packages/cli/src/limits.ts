@@ -16,6 +16,8 @@ export const limits = {
   gitBytesMax: 256 * 1024 ** 2,
   /** Of the history of a contract. */
   historyCommitsMax: 5_000,
+  /** Roles with a purpose that a review carries of a replay: those with the most sessions. */
+  replayGroupsMax: 1_000,
   /** Between two looks for files that have changed; longer where a look takes long. */
   watchEveryMs: 500,
   /** A look takes no more than this part of the time. */

@@ -1,10 +1,10 @@
-import type { Refusal } from '@ambit/review';
+import type { Counted, Refusal, SignedReplay } from '@ambit/review';
 import { NOTHING, short } from '@ambit/review';
 
 import { differenceMarkdown } from './difference-markdown.ts';
 import type { Called } from './difference.ts';
 
-import { printable } from '../display.ts';
+import { counted, printable } from '../display.ts';
 import type { Reviewed } from '../reviews/reviewed.ts';
 
 /** What is judged, in a line. */
@@ -80,6 +80,14 @@ export interface Checked extends Reviewed {
   /** `unchanged`: neither the boundary nor its approval is another than before. */
   readonly state: 'unchanged' | 'approved' | 'missing';
   readonly authors: readonly string[];
+  /** What it changes for recorded sessions; null: nobody asked. */
+  readonly replay: SignedReplay | null;
+}
+
+/** What programs read of a change. */
+export function checkedJson(checked: Checked): object {
+  const { state, authors, replay } = checked;
+  return { state, authors, ...statusJson(checked), ...(replay === null ? {} : { replay }) };
 }
 
 /** What a range of commits changes beside boundaries. */
@@ -129,19 +137,53 @@ export function calledOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdi
 }
 
 function checkedLines(checked: Checked): readonly string[] {
-  const { product, verdict, authors } = checked;
+  const { verdict, authors, replay } = checked;
   return [
     `### ${marked(titleOf(checked))}`,
     '',
     differenceMarkdown(verdict.difference, calledOf(checked)),
     ...(authors.length === 0 ? [] : [`- written by ${marked(authors.join(', '))}`]),
-    ...verdict.counted.map(
-      ({ who, expires, reason }) => `- approved by **${marked(who)}** until ${expires}: ${marked(reason)}`,
-    ),
+    ...verdict.counted.map(approvalLine),
     ...verdict.refusals.map((refusal) => `- ${marked(refusalText({ ...refusal, file: null }))}`),
-    ...(verdict.covered
+    ...(verdict.covered ? [] : waiting(checked).map((line) => `- ${marked(line.trim())}`)),
+    ...(replay === null ? [] : replayLines(replay)),
+  ];
+}
+
+/** Who approved, and what they had run before they did. */
+function approvalLine({ who, expires, reason, tests, replay }: Counted): string {
+  const ran = [
+    ...(tests === undefined ? [] : [`${counted(tests.passed, 'policy test')} passed`]),
+    ...(replay === undefined
       ? []
-      : waiting({ ...checked, product: { ...product } }).map((line) => `- ${marked(line.trim())}`)),
+      : [`of ${counted(replay.sessions, 'recorded request')} ${replay.gain} gained and ${replay.lose} lost`]),
+  ];
+  const said = ran.length === 0 ? '' : ` (${ran.join('; ')})`;
+  return `- approved by **${marked(who)}** until ${expires}${said}: ${marked(reason)}`;
+}
+
+const replayed: Readonly<Record<SignedReplay['who'][number]['effect'], string>> = {
+  more: 'would see more',
+  less: 'would see less',
+  mixed: 'would see more and less, or otherwise',
+  refused: 'would be refused',
+  opened: 'were refused and would be let in',
+};
+
+/** What it changes for recorded sessions, by roles and purpose. */
+function replayLines({ sessions, gain, lose, effects, who }: SignedReplay): readonly string[] {
+  const told = `${counted(sessions, 'recorded request')} against it: ${gain} gain, ${lose} lose, ${effects.same} see the same.`;
+  if (who.length === 0) return ['', told];
+  return [
+    '',
+    told,
+    '',
+    '| roles | purpose | requests | subjects | |',
+    '|---|---|---|---|---|',
+    ...who.map((one) => {
+      const roles = one.roles.length === 0 ? 'none' : one.roles.join(', ');
+      return `| ${[roles, one.purpose, String(one.sessions), String(one.subjects), replayed[one.effect]].map(marked).join(' | ')} |`;
+    }),
   ];
 }
 

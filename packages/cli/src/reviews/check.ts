@@ -1,17 +1,22 @@
 import { join, relative, resolve } from 'node:path';
 import { canonicalize } from '@ambit/contract';
+import type { SignedReplay } from '@ambit/review';
 import { isReviewed } from '@ambit/session';
 
-import { environmentOf } from '../environment.ts';
+import { compareLog } from '../against.ts';
+import { environmentOf, isName } from '../environment.ts';
 import { CliError, exitCodes } from '../failure.ts';
-import { type Checked, checkMarkdown, statusJson } from '../page/review.ts';
+import { type Checked, checkedJson, checkMarkdown } from '../page/review.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
 import { authorsIn, type Git, gitOf, type Range, rangeOf, withTree } from './git.ts';
+import { replaySummary } from './reports.ts';
 import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
 
 export interface CheckOptions {
   readonly range: string;
   readonly environment: readonly string[];
+  /** Folder of an evidence log. */
+  readonly replay?: string | undefined;
   readonly json?: true | undefined;
 }
 
@@ -23,12 +28,13 @@ export async function checkRange(terminal: Terminal, paths: readonly string[], o
   const inRoot = (path: string): string => relative(git.root, resolve(terminal.cwd, path));
   const asked = {
     paths: (paths.length === 0 ? ['.'] : paths).map(inRoot),
-    environments: options.environment.map(inRoot),
+    environments: options.environment.map((named) => (isName(named) ? named : inRoot(named))),
+    log: options.replay ?? null,
   };
   const before = await withTree(git, range.from, (tree) => standing(terminal, tree, asked));
   const { checked, rules } = await withTree(git, range.to, async (tree) => ({
     checked: await changed(terminal, git, range, tree, asked, before),
-    rules: await rulesOf(tree, asked.environments),
+    rules: await rulesOf(tree, asked),
   }));
   const summary = {
     gone: before.products.filter((one) => !checked.some((now) => nameOf(now) === nameOf(one))).map(nameOf),
@@ -36,7 +42,7 @@ export async function checkRange(terminal: Terminal, paths: readonly string[], o
     notes: notesOf(asked.environments, before.rules, rules),
   };
   const text = options.json
-    ? `${JSON.stringify({ changed: checked.map((one) => ({ state: one.state, authors: one.authors, ...statusJson(one) })), ...summary }, null, 2)}\n`
+    ? `${JSON.stringify({ changed: checked.map(checkedJson), ...summary }, null, 2)}\n`
     : checkMarkdown(checked, summary);
   await writeOut(terminal, text);
   const missing = checked.filter(({ state }) => state === 'missing').length;
@@ -50,6 +56,8 @@ export async function checkRange(terminal: Terminal, paths: readonly string[], o
 interface Asked {
   readonly paths: readonly string[];
   readonly environments: readonly string[];
+  /** Folder of the evidence log whose sessions are held against what changed; null: none. */
+  readonly log: string | null;
 }
 
 interface Before {
@@ -72,10 +80,11 @@ function nameOf({ product: { boundary } }: Pick<Reviewed, 'product'>): string {
 }
 
 /** What was there before. What was wrong then was not served, and so was nothing. */
-async function standing(terminal: Terminal, tree: string, { paths, environments }: Asked): Promise<Before> {
+async function standing(terminal: Terminal, tree: string, asked: Asked): Promise<Before> {
+  const { paths, environments } = asked;
   const products: Reviewed[] = [];
   for (const environment of environments) {
-    const found = await reviewedProducts(terminal, inTree(tree, paths), join(tree, environment)).catch(
+    const found = await reviewedProducts(terminal, inTree(tree, paths), fileIn(tree, environment)).catch(
       (error: unknown) => {
         if (error instanceof CliError) return [];
         throw error;
@@ -83,18 +92,23 @@ async function standing(terminal: Terminal, tree: string, { paths, environments 
     );
     products.push(...found.filter(({ required }) => required));
   }
-  return { products, rules: await rulesOf(tree, environments) };
+  return { products, rules: await rulesOf(tree, asked) };
 }
 
 function inTree(tree: string, paths: readonly string[]): readonly string[] {
   return paths.map((path) => join(tree, path));
 }
 
+/** A name is looked for beside the contracts, there too. */
+function fileIn(tree: string, environment: string): string {
+  return isName(environment) ? environment : join(tree, environment);
+}
+
 /** The rules of each environment that can be read. */
-async function rulesOf(tree: string, environments: readonly string[]): Promise<ReadonlyMap<string, EnvironmentRules>> {
+async function rulesOf(tree: string, { paths, environments }: Asked): Promise<ReadonlyMap<string, EnvironmentRules>> {
   const rules = new Map<string, EnvironmentRules>();
   for (const environment of environments) {
-    const found = await environmentOf(join(tree, environment)).catch(() => null);
+    const found = await environmentOf(fileIn(tree, environment), inTree(tree, paths)).catch(() => null);
     if (found === null) continue;
     const { value } = found;
     rules.set(environment, {
@@ -111,12 +125,12 @@ async function changed(
   git: Git,
   { from, to }: Range,
   tree: string,
-  { paths, environments }: Asked,
+  { paths, environments, log }: Asked,
   before: Before,
 ): Promise<readonly Checked[]> {
   const checked: Checked[] = [];
   for (const environment of environments) {
-    const file = join(tree, environment);
+    const file = fileIn(tree, environment);
     const authors = (product: Reviewed['product'], files: readonly string[]) =>
       authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree));
     const found = await reviewedProducts(terminal, inTree(tree, paths), file, {
@@ -129,14 +143,16 @@ async function changed(
     });
     for (const one of found.filter(({ required }) => required)) {
       const place = { ...one, product: { ...one.product, file: relative(tree, one.product.file) }, environment };
-      checked.push({
-        ...place,
-        authors: await authors(one.product, one.files),
-        state: stateOf(one, versionsOf(before, one.product)),
-      });
+      const state = stateOf(one, versionsOf(before, one.product));
+      const replay = log === null || state === 'unchanged' ? null : await replayedIn(log, one);
+      checked.push({ ...place, authors: await authors(one.product, one.files), state, replay });
     }
   }
   return checked;
+}
+
+async function replayedIn(log: string, { product }: Reviewed): Promise<SignedReplay> {
+  return replaySummary(await compareLog(log, product, null));
 }
 
 /** Versions of a product that were reviewed in its environment. */

@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path';
+import type { Boundary } from '@ambit/contract';
 import {
   type Archive,
   type Differ,
@@ -46,7 +47,7 @@ export async function reviewedProducts(
   environment: string,
   known: Known = {},
 ): Promise<readonly Reviewed[]> {
-  const bound = await environmentOf(environment);
+  const bound = await environmentOf(environment, paths);
   const files = await contractsOf(terminal, paths);
   return checked(async (engine) => {
     const differ = differWith(implicationOf(engine));
@@ -87,6 +88,11 @@ async function judge(
     root: root?.(product) ?? null,
     ...(from === undefined ? {} : { from }),
   });
+}
+
+/** Who owned the product before the change; null where there was nothing. */
+export function ownerBefore({ archive, verdict }: Reviewed): Boundary['product']['owner'] | null {
+  return archive.boundaries.get(verdict.from)?.product.owner ?? null;
 }
 
 /** Where a boundary came from: its contract, its policies, and the environment with its bases; relative to a folder. */
