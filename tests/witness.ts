@@ -119,7 +119,7 @@ function flood(reply: ServerResponse): void {
 }
 
 function rawKey(key: Parameters<typeof createPublicKey>[0]): Buffer {
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32) as Buffer;
+  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32);
 }
 
 function idOf(name: string, tagged: Buffer): Buffer {

@@ -73,7 +73,7 @@ test('what was sealed and is changed since is named, and opens in no other recor
   await until(() => readFileSync(join(log(), 'checkpoint'), 'utf8').includes(String(recordsOf(log()).length)));
   const find = (of: string): string => {
     const intent = recordsOf(log()).find((record) => record['session'] === of && record['type'] === 'session.intent');
-    return (intent?.['sealed'] as { text: string }).text;
+    return (intent?.['sealed'] as { text: string } | undefined)?.text ?? '';
   };
   const text = find(session);
   for (const changed of [

@@ -233,12 +233,7 @@ async function serveUntilStopped(
     ...reloading,
     workersFor: (one) => workersOf(terminal, one),
   });
-  for (const { boundary, fingerprint, standing } of offered(loaded)) {
-    const { name, version: of } = boundary.product;
-    // What is not served was told with what it lacks.
-    if (standing?.(Date.now()).kind === 'refused') continue;
-    say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
-  }
+  for (const product of offered(loaded)) tellServed(terminal, product);
   if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);
   say(terminal, `listening on ${server.url}`);
   await stopped;
@@ -247,6 +242,13 @@ async function serveUntilStopped(
   await watching;
   await drifts.close();
   await server.close();
+}
+
+/** Says what is served. What is not was told with what it lacks. */
+function tellServed(terminal: Terminal, { boundary, fingerprint, standing }: Product): void {
+  if (standing?.(Date.now()).kind === 'refused') return;
+  const { name, version: of } = boundary.product;
+  say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
 }
 
 /** Serves what files say whenever they change, or somebody asks. Ends when it is told to. */

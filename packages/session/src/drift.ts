@@ -110,18 +110,14 @@ export async function inspect(engine: Pick<Engine, 'inspect'>, product: Product)
 
 /** A difference between a contract and its data, as a sentence. */
 export function driftText({ kind, column, declared, found, object }: Drift): string {
-  switch (kind) {
-    case 'appeared':
-      return `column \`${column}\` of type ${found} appeared in ${object}: no session sees it`;
-    case 'vanished':
-      return `column \`${column}\` is not in ${object} any more`;
-    case 'retyped':
-      return `column \`${column}\` is ${found} in ${object}, and ${declared} in the contract`;
-    case 'header':
-      return `the header of ${object} is \`${found}\`, and the contract declares \`${declared}\``;
-    case 'unreadable':
-      return `${object} cannot be read: ${found}`;
-  }
+  const sentences: Readonly<Record<Drift['kind'], string>> = {
+    appeared: `column \`${column}\` of type ${found} appeared in ${object}: no session sees it`,
+    vanished: `column \`${column}\` is not in ${object} any more`,
+    retyped: `column \`${column}\` is ${found} in ${object}, and ${declared} in the contract`,
+    header: `the header of ${object} is \`${found}\`, and the contract declares \`${declared}\``,
+    unreadable: `${object} cannot be read: ${found}`,
+  };
+  return sentences[kind];
 }
 
 function told(product: string, { table, closed, found }: TableState): string {

@@ -33,8 +33,7 @@ export function odcsCommand(terminal: Terminal) {
         throw new CliError(exitCodes.usage, `cannot read \`${path}\``, (cause as Error).message, { cause });
       });
       const { value, problems } = readDocument<OdcsContract>(text, path, schema);
-      if (value === null) return explain(new ContractsInvalid(problems));
-      await writeOut(terminal, fromOdcs(value, basename(path)));
+      await writeOut(terminal, fromOdcs(value ?? explain(new ContractsInvalid(problems)), basename(path)));
     });
   return command;
 }

@@ -1,3 +1,4 @@
+import type { BoundEnvironment } from '@ambit/session';
 import { Command } from '@commander-js/extra-typings';
 
 import { jsonOption } from '../arguments.ts';
@@ -63,10 +64,7 @@ function destroyCommand(terminal: Terminal) {
 }
 
 /** The log says so: a server that runs has it written within seconds, else this does. */
-async function recordDestroyed(
-  terminal: Terminal,
-  environment: Awaited<ReturnType<typeof import('../environment.ts')['environmentOf']>>,
-): Promise<void> {
+async function recordDestroyed(terminal: Terminal, environment: BoundEnvironment): Promise<void> {
   const { openEvidence } = await import('../evidence-log.ts');
   try {
     await (await openEvidence(terminal, environment)).close();

@@ -105,18 +105,14 @@ function sealLines(seal: SessionEvidence['seal']): readonly string[] {
   if (seal === undefined) return [];
   const { state, key, destroyed } = seal;
   const id = printable(key);
-  switch (state) {
-    case 'opened':
-      return [`sealed under key ${id}, which is there: it is shown as it was asked`];
-    case 'destroyed':
-      return [
-        `sealed, key ${id} destroyed on ${printable(destroyed ?? '')}: each ? stands for what nobody can read any more`,
-      ];
-    case 'unknown':
-      return [`sealed under key ${id}, which is not here: each ? stands for what was asked`];
-    case 'broken':
-      return [`sealed under key ${id}, and what was sealed was changed since: \`ambit verify\` tells more`];
-  }
+  const when = printable(destroyed ?? '');
+  const told = {
+    opened: `sealed under key ${id}, which is there: it is shown as it was asked`,
+    destroyed: `sealed, key ${id} destroyed on ${when}: each ? stands for what nobody can read any more`,
+    unknown: `sealed under key ${id}, which is not here: each ? stands for what was asked`,
+    broken: `sealed under key ${id}, and what was sealed was changed since: \`ambit verify\` tells more`,
+  };
+  return [told[state]];
 }
 
 function functions({ outcome, grant }: SessionEvidence): readonly string[] {

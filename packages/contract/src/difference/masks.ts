@@ -26,7 +26,7 @@ export async function maskLines(
 ): Promise<readonly Line[]> {
   const ids = [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
   const lines = await Promise.all(
-    ids.map((id): readonly Line[] | Promise<readonly Line[]> => {
+    ids.map(async (id): Promise<readonly Line[]> => {
       const [old, now] = [own(before, id), own(after, id)];
       if (old !== undefined && now !== undefined) return changed(comparing, id, old, now);
       if (now !== undefined)

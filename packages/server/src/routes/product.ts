@@ -11,7 +11,7 @@ import { purposeOf } from '../purpose.ts';
 import { ProductParams, PurposeHeader, refusals, refusalsOf } from '../schemas.ts';
 import { productNamed, type Serving } from '../serving.ts';
 
-const closed: readonly ProblemCode[] = [
+const refusing: readonly ProblemCode[] = [
   'credential_required',
   'product_unknown',
   'version_ended',
@@ -51,7 +51,7 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
         tags,
         params: ProductParams,
         headers: PurposeHeader,
-        response: { 200: answers.json('The product as you may see it', answers.Product), ...refusals(...closed) },
+        response: { 200: answers.json('The product as you may see it', answers.Product), ...refusals(...refusing) },
       },
     },
     (request, reply) => {
@@ -70,7 +70,7 @@ export function addProductRoutes(app: FastifyInstance, serving: Serving): void {
         tags,
         params: ProductParams,
         headers: PurposeHeader,
-        response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusals(...closed) },
+        response: { 200: answers.json('An OpenAPI document', answers.OpenApi), ...refusals(...refusing) },
       },
     },
     (request, reply) => {

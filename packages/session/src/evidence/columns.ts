@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Contract, readDocument } from '@ambit/contract';
+import { Contract, type DeclaredContract, readDocument } from '@ambit/contract';
 import { evidenceContract } from '../load.ts';
 
 /** A column as the contract of the evidence declares it. */
@@ -11,7 +11,7 @@ export interface Column {
 
 /** Columns of each table of the evidence. The contract is shipped with this: what it does not have, no file has. */
 export function evidenceColumns(): ReadonlyMap<string, readonly Column[]> {
-  const { value } = readDocument<Contract>(readFileSync(evidenceContract, 'utf8'), evidenceContract, Contract);
+  const { value } = readDocument<DeclaredContract>(readFileSync(evidenceContract, 'utf8'), evidenceContract, Contract);
   const tables = Object.entries(value?.tables ?? {});
   return new Map(
     tables.map(([table, { columns = {} }]) => [

@@ -59,7 +59,7 @@ function elementOf({ name, type, nullable }: Column): Element {
       return { name, repetition_type, type: 'INT64' };
     case 'boolean':
       return { name, repetition_type, type: 'BOOLEAN' };
-    case 'timestamp': {
+    default: {
       const logical_type = { type: 'TIMESTAMP', isAdjustedToUTC: false, unit: 'MICROS' } as const;
       return { name, repetition_type, type: 'INT64', logical_type };
     }

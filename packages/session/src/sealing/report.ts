@@ -38,9 +38,9 @@ const members: Readonly<Record<string, (value: Json, showing: Showing) => Json>>
   tables,
   // Their texts have the statement's literals, and policies'.
   physicalPlan: () => '',
-  planDigest: (value, { digest }) => digest('planDigest', String(value)),
+  planDigest: (value, { digest }) => digest('planDigest', textOf(value)),
   // A result can be short, and hold what was asked with.
-  resultDigest: (value, { digest }) => digest('resultDigest', String(value)),
+  resultDigest: (value, { digest }) => digest('resultDigest', textOf(value)),
   accesses: (value, { boundary }) => objects(value).map((access) => shownAccess(access, boundary)),
   operators: (value, { words }) => objects(value).map((operator) => shownOperator(operator, words)),
   batches: numbers,
@@ -51,6 +51,11 @@ const members: Readonly<Record<string, (value: Json, showing: Showing) => Json>>
   residue: numbers,
   timings: numbers,
 };
+
+/** Where a text stands, and nothing where none does. */
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : '';
+}
 
 /** Numbers and truths, as deep as they lie. */
 function numbers(value: Json): Json {
@@ -64,7 +69,7 @@ function numbersOf(value: Members): Members {
 }
 
 function namedAndTyped({ name = '', type = '' }: Members, { words }: Showing): Members {
-  return { name: redactSql(String(name), words), type: shownType(String(type)) };
+  return { name: redactSql(textOf(name), words), type: shownType(textOf(type)) };
 }
 
 const TYPES = 'boolean tinyint smallint int bigint real double string binary date time timestamp timestamptz'.split(
@@ -80,14 +85,14 @@ function lineage(value: Json, { words }: Showing): Json {
   if (!isObject(value)) return null;
   const inputs = (given: Json): Json =>
     objects(given).map((input) => ({
-      table: words.quoted(String(input['table'])) ?? HIDDEN,
-      column: words.quoted(String(input['column'])) ?? HIDDEN,
+      table: words.quoted(textOf(input['table'])) ?? HIDDEN,
+      column: words.quoted(textOf(input['column'])) ?? HIDDEN,
       masked: input['masked'] === true,
       how: texts(input['how']).filter((how) => /^[a-z_]+$/.test(how)),
     }));
   return {
     columns: objects(value['columns']).map((column) => ({
-      name: redactSql(String(column['name']), words),
+      name: redactSql(textOf(column['name']), words),
       inputs: inputs(column['inputs'] ?? null),
     })),
     dataset: inputs(value['dataset'] ?? null),
@@ -123,7 +128,7 @@ function tables(value: Json, { words, boundary }: Showing): Json {
 
 /** Operators and their metrics are the engine's own words. */
 function shownOperator({ operator, depth, inside, metrics }: Members, words: Words): Members {
-  const word = (text: Json | undefined): string => (/^\w+$/.test(String(text)) ? String(text) : HIDDEN);
+  const word = (text: Json | undefined): string => (/^\w+$/.test(textOf(text)) ? textOf(text) : HIDDEN);
   return {
     operator: word(operator),
     depth: typeof depth === 'number' ? depth : 0,
@@ -143,7 +148,7 @@ function shownAccess(access: Members, boundary: Boundary): Members {
  * names are shown without values; of the rest, files that were there.
  */
 function shownObject({ object, version }: Members, boundary: Boundary): string {
-  const path = String(object);
+  const path = textOf(object);
   for (const table of Object.values(boundary.tables)) {
     if (path === table.path) return path;
     if (!table.path.endsWith('/') || !path.startsWith(table.path)) continue;
