@@ -6,7 +6,7 @@ export {
   type Opening,
   openingOf,
   readOpenings,
-  removeOpening,
+  removeOpenings,
 } from './break-glass.ts';
 export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
 export {

@@ -18,6 +18,7 @@ import {
   openingOf,
   readArchive,
   readOpenings,
+  removeOpenings,
   REVIEW_NAMESPACE,
   reviewsFolder,
   signStatement,
@@ -152,6 +153,18 @@ describe('break-glass', () => {
     const found = openingOf(shop, signed, rules, now);
     return 'code' in found ? found.code : found.until;
   };
+
+  it('is of each version, and closed for all of them', async () => {
+    for (const version of ['1.0.0', '2.0.0']) {
+      const statement = opening({ version });
+      await keepOpening(openings, statement, await signStatement(statement, olga.signer, BREAK_GLASS_NAMESPACE));
+    }
+    expect(await readOpenings(openings)).toHaveLength(2);
+    expect(await removeOpenings(openings, 'shop', 'staging')).toBe(false);
+    expect(await removeOpenings(openings, 'shop', 'production')).toBe(true);
+    expect(await readOpenings(openings)).toEqual([]);
+    expect(await removeOpenings(openings, 'shop', 'production')).toBe(false);
+  });
 
   it('opens this boundary, for its operator, for its time', async () => {
     expect(await judgedOpening(opening())).toBe(instant(NOON + HOUR));

@@ -201,16 +201,19 @@ class Watch {
     return `review: not serving ${name} ${version}: ${message}\nhint: ${hint}`;
   }
 
+  /** What cannot be recorded now is recorded at a later look. */
   async #record(standing: Standing): Promise<void> {
     const opening = standing.kind === 'opened' ? standing.opening : null;
     const before = this.#opening;
     if (opening?.digest === before?.digest) return;
-    this.#opening = opening;
     if (before !== null) {
       const over = Date.parse(before.until) <= Date.now();
       await this.#ended(before, standing.kind === 'approved' ? 'approved' : over ? 'over' : 'closed');
+      this.#opening = null;
     }
-    if (opening !== null) await this.#log.append({ type: 'break-glass.opened', ...this.#which(), opening });
+    if (opening === null) return;
+    await this.#log.append({ type: 'break-glass.opened', ...this.#which(), opening });
+    this.#opening = opening;
   }
 
   async #ended(opening: Opening, cause: 'over' | 'closed' | 'approved' | 'stopped'): Promise<void> {
