@@ -265,7 +265,7 @@ async function reloadUntil(
     await watch(looking, since, (same) => reloader.reload('files', same), ended);
   } finally {
     unheard();
-    await reloader.idle();
+    await reloader.close();
   }
 }
 
