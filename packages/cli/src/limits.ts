@@ -28,6 +28,8 @@ export const limits = {
   watchUnrestMsMax: 30_000,
   /** A clock of files may be behind this much. */
   watchClockMs: 50,
+  /** Differences between boundaries that are kept in memory. */
+  differencesKeptMax: 500,
   /** A reload that failed because of the moment, not because of what files say, is tried again after so long. */
   reloadAgainMs: 5_000,
   /** Problems of a reload that the evidence keeps. */

@@ -29,8 +29,8 @@ export interface Change {
   readonly before: Owner | null;
   /** Who owns it with the change. */
   readonly after: Owner;
-  /** What the difference does; null where nobody looks any more: what the reviews say then counts. */
-  readonly effect: Effect | null;
+  /** What the difference does. */
+  readonly effect: Effect;
 }
 
 /** A review that counts. */
@@ -88,8 +88,8 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
   const judged = { ...judging, revocations: revocationsOf([change.before, change.after], judging.revocations) };
   const refusals: Refusal[] = [];
   const people = new Map<string, Counted>();
-  // Where nobody looks any more, what its reviews say of it counts.
-  let effect: Effect = change.effect ?? 'narrows';
+  // What its reviews say of it can ask for more people, never for less.
+  let { effect } = change;
   for (const review of mine) {
     const found = judge(change, review, judged, authors);
     if ('code' in found) {
@@ -158,7 +158,7 @@ function judge(
   if (signer.emails.some((email) => authors.has(email))) {
     return refusal(review, 'by_author', `${signer.name} wrote the change`, 'somebody else approves it');
   }
-  if (change.effect !== null && !asStrong(predicate.effect, change.effect)) {
+  if (!asStrong(predicate.effect, change.effect)) {
     const message = `it was signed as one that ${predicate.effect}, and it ${change.effect}`;
     return refusal(review, 'effect_other', message, 'approve it again: what is shown now is more');
   }

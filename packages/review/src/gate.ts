@@ -1,7 +1,7 @@
 import type { Difference } from '@ambit/contract';
 import { archiveMark, readArchive } from './archive.ts';
 import { type BreakGlass, type Opening, openingOf, readOpenings } from './break-glass.ts';
-import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf } from './chain.ts';
+import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf, withEffects } from './chain.ts';
 import { short } from './coverage.ts';
 import type { Differ, Named } from './difference.ts';
 import type { Refusal } from './refusal.ts';
@@ -60,8 +60,6 @@ export class Gate {
     try {
       const mark = await archiveMark(folder);
       if (mark !== this.#mark) {
-        this.#archive = await readArchive(folder);
-        const steps = stepsTo(this.#archive, product, now);
         let told = true;
         const noting: Differ = async (from, to) => {
           try {
@@ -71,6 +69,8 @@ export class Gate {
             throw error;
           }
         };
+        this.#archive = await withEffects(await readArchive(folder), noting);
+        const steps = stepsTo(this.#archive, product, now);
         this.#differences = await differencesTo(this.#archive, product, steps, noting);
         // Whoever tells what differs may be away for a moment: the next look asks again.
         this.#mark = told ? mark : null;

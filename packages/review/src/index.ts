@@ -8,7 +8,7 @@ export {
   readOpenings,
   removeOpenings,
 } from './break-glass.ts';
-export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
+export { type Archive, type Asked, differencesTo, stepsTo, type Verdict, verdictOf, withEffects } from './chain.ts';
 export {
   type Change,
   type Counted,

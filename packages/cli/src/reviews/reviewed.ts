@@ -9,6 +9,7 @@ import {
   stepsTo,
   type Verdict,
   verdictOf,
+  withEffects,
 } from '@ambit/review';
 import { isReviewed, loadProducts, type Product } from '@ambit/session';
 
@@ -56,7 +57,7 @@ export async function reviewedProducts(
       products.map(async (product) => {
         const { name } = product.boundary.product;
         const folder = reviewsFolder(product.file, name, product.boundary.environment);
-        const archive = await readArchive(folder);
+        const archive = await withEffects(await readArchive(folder), differ);
         const verdict = await judge(product, archive, bound.files, known, differ);
         return {
           product,
