@@ -31,7 +31,7 @@ const PEOPLE = ['ann', 'bo', 'cy', 'mallory', 'mate', 'olga'] as const;
 const pem = (name: string): string => join(home, `${name}.pem`);
 const listed = new Map<string, string>();
 
-let server: Server<'sam' | 'otto' | 'zoe'>;
+let server: Server<'sam' | 'otto' | 'zoe' | 'host'>;
 
 beforeAll(async () => {
   for (const name of PEOPLE) {
@@ -54,6 +54,7 @@ beforeAll(async () => {
       sam: { tenant: 'north', roles: ['buyer'] },
       otto: { tenant: 'north', roles: ['auditor'] },
       zoe: { tenant: 'south', roles: ['buyer'] },
+      host: { tenant: 'ambit', roles: ['auditor'] },
     },
   });
 });
@@ -256,6 +257,45 @@ describe('a server in production', () => {
   });
 });
 
+/** Rows that somebody sees, looking back in SQL. */
+async function lookBack(name: 'sam' | 'otto' | 'host', sql: string): Promise<unknown[][]> {
+  const answer = await server.as(name, '/v1/evidence/query', { body: { sql, purpose: 'review' } });
+  const body = (await answer.json()) as { readonly rows?: unknown[][] };
+  if (body.rows === undefined) throw new Error(JSON.stringify(body));
+  return body.rows;
+}
+
+test('who approved what ran is a question in SQL, for the owner', async () => {
+  const sql = "SELECT DISTINCT who, reason FROM approved_sessions WHERE product = 'shop' ORDER BY who";
+  const approved = [
+    ['ann', 'ann looked'],
+    ['bo', 'bo looked'],
+    ['cy', 'cy looked'],
+  ];
+  expect(await lookBack('otto', sql)).toEqual(approved);
+  expect(await lookBack('host', sql)).toEqual(approved);
+  // Sam sees that his sessions ran because of reviews, and not of whose.
+  const [own = []] = await lookBack('sam', 'SELECT count(review), count(*) FILTER (WHERE break_glass) FROM sessions');
+  expect(own[0]).toBeGreaterThan(0);
+  expect(own[1]).toBe(0);
+  expect(await lookBack('sam', 'SELECT who FROM reviews')).toEqual([]);
+  expect(await lookBack('sam', sql)).toEqual([]);
+  const { effect, digest } = (await records('review.applied'))[0] ?? {};
+  const [row] = await lookBack(
+    'otto',
+    `SELECT DISTINCT effect, needed, replaced, what FROM reviews WHERE review = '${String(digest)}'`,
+  );
+  expect(row).toEqual([effect, 2, 'nothing', 'review']);
+  const named = await server.as(
+    'host',
+    '/v1/evidence/queries/approvals?since=2001-03-01T00:00:00&until=2001-04-01T00:00:00',
+    {
+      headers: { 'ambit-purpose': 'review' },
+    },
+  );
+  expect(await named.json()).toMatchObject({ rows: [], complete: true });
+});
+
 describe('break-glass', () => {
   const open = (name: string, ...more: readonly string[]) =>
     ambit(
@@ -337,6 +377,23 @@ describe('break-glass', () => {
     for (let attempt = 0; (await records('break-glass.ended')).length < 2 && attempt < 100; attempt += 1)
       await sleep(100);
     expect((await records('break-glass.ended')).at(-1)).toMatchObject({ cause: 'over' });
+  });
+
+  test('which sessions ran under it is a question in SQL, afterwards too', async () => {
+    const named = await server.as('host', '/v1/evidence/queries/break-glass-sessions', {
+      headers: { 'ambit-purpose': 'review' },
+    });
+    const { rows } = (await named.json()) as { readonly rows: readonly unknown[][] };
+    expect(rows.length).toBeGreaterThan(1);
+    for (const [, , , principal, product, purpose, who] of rows) {
+      expect([principal, product, purpose, who]).toEqual(['sam', 'stall', 'buying', 'olga']);
+    }
+    expect(rows.map((row) => row[7])).toEqual(expect.arrayContaining(['the till is down', 'a moment']));
+    const sql = "SELECT count(*) FROM sessions WHERE break_glass AND product = 'stall'";
+    expect(await lookBack('sam', sql)).toEqual([[rows.length]]);
+    expect(await lookBack('sam', "SELECT count(*) FROM sessions WHERE break_glass AND product = 'shop'")).toEqual([
+      [0],
+    ]);
   });
 });
 
