@@ -120,7 +120,6 @@ async function serve(terminal: Terminal, serving: Serving): Promise<void> {
   });
   try {
     const loaded = await gates.before(serving.loaded);
-    gates.take(loaded.products);
     const gated = { ...serving, loaded, gates, load: async () => gates.before(await serving.load()) };
     const tables = await openEvidenceTables({
       folder,
@@ -166,8 +165,12 @@ async function serveExporting(
     tell: (message) => say(terminal, `exports: ${message}`),
   });
   try {
+    serving.gates.recordTo(exported?.evidence ?? log);
+    serving.gates.take(loaded.products);
     await serveUntilStopped(terminal, serving, tables, exported ?? { evidence: log, metricsUrl: null });
   } finally {
+    // What they record last is exported too.
+    await serving.gates.close();
     await exported?.close();
   }
 }
