@@ -14,8 +14,28 @@ const ambit = join(checkout, 'packages/cli/bin/ambit.js');
 /** A wait that is longer than any of these takes. */
 const PATIENCE_MS = 60_000;
 
-/** Commands that have not ended. */
-const running = new Set();
+/** What runs now; null when the story is over. */
+let running = new Map();
+
+/** Starts a program, which ends with the story at the latest. `gone` gives its exit status. */
+function start(program, words, options) {
+  if (running === null) throw new Error('the story is over');
+  const child = spawn(program, words, options);
+  const gone = new Promise((ended, failed) => child.once('error', failed).once('close', ended));
+  running.set(
+    child,
+    gone.catch(() => null),
+  );
+  void gone.catch(() => null).then(() => running?.delete(child));
+  return { child, gone };
+}
+
+async function endAll() {
+  const all = [...running];
+  running = null;
+  for (const [child] of all) child.kill('SIGTERM');
+  await Promise.all(all.map(([, gone]) => gone));
+}
 
 /** Says why the story cannot be told here. */
 function requireSetup() {
@@ -28,7 +48,6 @@ function requireSetup() {
 export function setStage() {
   requireSetup();
   const folder = mkdtempSync(join(tmpdir(), 'ambit-story-'));
-  const servers = [];
   return {
     /** Where the team works. */
     work: join(folder, 'work'),
@@ -36,14 +55,9 @@ export function setStage() {
     served: join(folder, 'served'),
     /** Makes somebody an Ed25519 key, and gives what a contract lists of it. */
     person: (name) => person(join(folder, 'keys'), name),
-    serve: async (cwd) => {
-      const server = await startServer(cwd);
-      servers.push(server);
-      return server;
-    },
+    serve: startServer,
     close: async () => {
-      for (const child of running) child.kill();
-      await Promise.all(servers.map((server) => server.stop()));
+      await endAll();
       rmSync(folder, { recursive: true, force: true });
     },
   };
@@ -69,12 +83,11 @@ export function tell(text) {
 export async function run(who, cwd, words, { fails = false, env = {} } = {}) {
   console.log(`\n${who}$ ${words.map(quoted).join(' ')}`);
   const [program, ...rest] = words[0] === 'ambit' ? [process.execPath, ambit, ...words.slice(1)] : words;
-  const child = spawn(program, rest, {
+  const { child, gone } = start(program, rest, {
     cwd,
     env: { ...process.env, ...identityOf(who), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
@@ -82,9 +95,7 @@ export async function run(who, cwd, words, { fails = false, env = {} } = {}) {
       process.stdout.write(text);
     });
   }
-  const status = await new Promise((ended, failed) => child.once('error', failed).once('close', ended)).finally(() =>
-    running.delete(child),
-  );
+  const status = await gone;
   if (status !== 0) console.log(`[exit status ${status}]`);
   if ((status !== 0) !== fails) throw new Error(`that should have ${fails ? 'failed' : 'worked'}`);
   return said;
@@ -112,8 +123,7 @@ function quoted(word) {
 async function startServer(cwd) {
   const words = ['serve', '--environment', 'production', '--listen', '127.0.0.1:0'];
   console.log(`\nserver$ ambit ${words.join(' ')} &`);
-  const child = spawn(process.execPath, [ambit, ...words], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
-  const gone = new Promise((ended) => child.once('exit', ended));
+  const { child, gone } = start(process.execPath, [ambit, ...words], { cwd, stdio: ['ignore', 'ignore', 'pipe'] });
   const said = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
     said.push(line);
@@ -137,9 +147,6 @@ async function startServer(cwd) {
     child.kill('SIGTERM');
     await gone;
   };
-  const listening = await says(/^listening on /).catch(async (error) => {
-    await stop();
-    throw error;
-  });
+  const listening = await says(/^listening on /);
   return { url: listening.replace('listening on ', ''), says, stop };
 }

@@ -18,10 +18,11 @@ function edit(file, before, after) {
   writeFileSync(file, text.replace(before, after));
 }
 
-const approve = (who, reason, more = []) => [
-  ...['ambit', 'review', 'approve', 'flights.yaml', '--environment', 'production', '--key', `../keys/${who}.pem`],
-  ...['--reason', reason, '--expires', '90d', '--yes', '--tests', ...more],
-];
+const approve = (who, reason, more = []) =>
+  ['ambit', 'review', 'approve', 'flights.yaml', '--environment', 'production', '--key', `../keys/${who}.pem`].concat(
+    ['--reason', reason, '--expires', '90d', '--yes', '--tests'],
+    more,
+  );
 const check = ['ambit', 'review', 'check', '--range', 'main..HEAD', '--environment', 'production'];
 const commit = (message) => ['git', 'commit', '--quiet', '--all', '-m', message];
 

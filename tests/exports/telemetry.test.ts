@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { root } from '../server.ts';
+import { root as checkout } from '../server.ts';
 import { logsOf, metricsOf, type Span, spansOf } from './otlp.ts';
 import { type Receiver, startReceiver, until } from './receiver.ts';
 import { ENDLESS, expectNothing, expectNothingIn, LITERAL, sessionOf, startWorld, TOKEN, type World } from './world.ts';
@@ -219,7 +219,7 @@ test('break-glass is a log when it begins, when a session runs under it, and whe
   const key = join(folder, 'olga.pem');
   writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
   const ambit = (...words: readonly string[]): void =>
-    void execFileSync(process.execPath, [join(root, 'packages/cli/bin/ambit.js'), 'break-glass', ...words], {
+    void execFileSync(process.execPath, [join(checkout, 'packages/cli/bin/ambit.js'), 'break-glass', ...words], {
       cwd: server.folder,
       stdio: 'ignore',
     });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import {
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root, type Server, startServer } from '../server.ts';
+import { makePerson, ownedContract, POLICY } from './owners.ts';
 import { startExample } from './server.ts';
 
 // Nothing runs in production that no owner approved: a server, its owners and an operator, each with a key of their own.
@@ -34,12 +35,7 @@ const listed = new Map<string, string>();
 let server: Server<'sam' | 'otto' | 'zoe' | 'host'>;
 
 beforeAll(async () => {
-  for (const name of PEOPLE) {
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-    writeFileSync(pem(name), privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
-    const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
-    listed.set(name, `${raw} ${name}@example.org`);
-  }
+  for (const name of PEOPLE) listed.set(name, makePerson(home, name));
   mkdirSync(join(home, 'data'));
   writeFileSync(join(home, 'data/orders.csv'), 'id,customer\n1,Ann\n');
   for (const product of ['shop', 'stall']) {
@@ -64,28 +60,11 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-const POLICY = `@id("buyers")
-permit (principal in Role::"north/buyer", action in [Action::"open", Action::"read"], resource);
-@id("auditors")
-permit (principal in Role::"north/auditor", action in [Action::"open", Action::"readEvidence"], resource);
-`;
-
-function contractOf(product: string, reviewers: readonly string[] = ['ann', 'bo', 'cy']): string {
-  return `apiVersion: ambit/v1
-kind: DataProduct
-name: ${product}
-version: 1.0.0
-tenant: north
-owner:
-  team: shop-data
-  reviewers:
-${reviewers.map((name) => `    ${name}: ${listed.get(name) ?? ''}\n`).join('')}purposes: { buying: Buy }
-stores: { lake: { root: data } }
-catalogs: { csv: { type: csv, store: lake } }
-tables:
-  orders: { catalog: csv, path: orders.csv, columns: { id: { type: bigint }, customer: { type: string } } }
-`;
-}
+const contractOf = (product: string, reviewers: readonly string[] = ['ann', 'bo', 'cy']): string =>
+  ownedContract(
+    product,
+    reviewers.map((name) => `${name}: ${listed.get(name) ?? ''}`),
+  );
 
 interface Ran {
   readonly status: number;

@@ -236,12 +236,7 @@ async function serveUntilStopped(
     ...reloading,
     workersFor: (one) => workersOf(terminal, one),
   });
-  for (const { boundary, fingerprint, standing } of offered(loaded)) {
-    const { name, version: of } = boundary.product;
-    // What is not served was told with what it lacks.
-    if (standing?.(Date.now()).kind === 'refused') continue;
-    say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
-  }
+  tellServed(terminal, offered(loaded));
   if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);
   say(terminal, `listening on ${server.url}`);
   await stopped;
@@ -250,6 +245,15 @@ async function serveUntilStopped(
   await watching;
   await drifts.close();
   await server.close();
+}
+
+function tellServed(terminal: Terminal, products: readonly Product[]): void {
+  for (const { boundary, fingerprint, standing } of products) {
+    const { name, version: of } = boundary.product;
+    // What is not served was told with what it lacks.
+    if (standing?.(Date.now()).kind === 'refused') continue;
+    say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+  }
 }
 
 /** Serves what files say whenever they change, or somebody asks. Ends when it is told to. */

@@ -55,12 +55,9 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
     unit: '1',
     advice: { explicitBucketBoundaries: BATCHES },
   });
-  const running = meter.createUpDownCounter('ambit.sessions.running', {
-    description: 'Sessions with an intent and no outcome',
-  });
-  const openings = meter.createUpDownCounter('ambit.break_glass.open', {
-    description: 'Boundaries that no owner approved and an operator has opened',
-  });
+  const present = (name: string, description: string) => meter.createUpDownCounter(name, { description });
+  const running = present('ambit.sessions.running', 'Sessions with an intent and no outcome');
+  const openings = present('ambit.break_glass.open', 'Boundaries that no owner approved and an operator has opened');
   observeGauges(meter, gauges);
   const ended = (
     record: Extract<EvidenceRecord, { type: 'session.outcome' }>,
