@@ -362,13 +362,13 @@ describe('ambit review', () => {
     const changed = commit('dev', 'customers are shown');
     const told = await check(`${founded}..${changed}`, '--replay', log);
     expect(told).toMatchObject({ status: 1 });
-    expect(told.out).toContain('2 recorded requests against it: 2 gain, 0 lose, 0 see the same.');
+    expect(told.out).toContain('2 recorded requests against it: 2 gain, 0 lose, 0 see otherwise, 0 see the same.');
     expect(told.out).toContain('| buyer | reporting | 2 | 1 | would see more |');
     expect(told.out).not.toContain('pat');
     expect((await approve('cy', '--replay', log)).err).toContain('approved: commit both files');
     const passed = await check(`${founded}..${commit('dev', 'approved')}`);
     expect(passed).toMatchObject({ status: 0 });
-    expect(passed.out).toContain('(of 2 recorded requests 2 gained and 0 lost)');
+    expect(passed.out).toContain('(of 2 recorded requests 2 gain, 0 lose, 0 see otherwise, 0 see the same)');
     expect(passed.out).not.toContain('against it:');
   });
 });

@@ -85,8 +85,8 @@ export const ReviewStatement = statement(REVIEW_TYPE, {
       {
         digest: Digest('Of the report, which names subjects: this does not'),
         sessions: Count('Recorded sessions and refused requests that were looked at'),
-        gain: Count('Of those, that would see more or be let in; those that nobody can tell of are among them'),
-        lose: Count('Of those, that would see less or be refused; those that nobody can tell of are among them'),
+        gain: Count('Of those, that would see more, or be let in'),
+        lose: Count('Of those, that would see less, or be refused'),
         effects: Type.Object(
           {
             same: Count('Would see the same'),

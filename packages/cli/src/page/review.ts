@@ -154,12 +154,14 @@ function checkedLines(checked: Checked): readonly string[] {
 function approvalLine({ who, expires, reason, tests, replay }: Counted): string {
   const ran = [
     ...(tests === undefined ? [] : [`${counted(tests.passed, 'policy test')} passed`]),
-    ...(replay === undefined
-      ? []
-      : [`of ${counted(replay.sessions, 'recorded request')} ${replay.gain} gained and ${replay.lose} lost`]),
+    ...(replay === undefined ? [] : [`of ${counted(replay.sessions, 'recorded request')} ${gainText(replay)}`]),
   ];
   const said = ran.length === 0 ? '' : ` (${ran.join('; ')})`;
   return `- approved by **${marked(who)}** until ${expires}${said}: ${marked(reason)}`;
+}
+
+function gainText({ gain, lose, effects }: SignedReplay): string {
+  return `${gain} gain, ${lose} lose, ${effects.mixed} see otherwise, ${effects.same} see the same`;
 }
 
 const replayed: Readonly<Record<SignedReplay['who'][number]['effect'], string>> = {
@@ -171,8 +173,9 @@ const replayed: Readonly<Record<SignedReplay['who'][number]['effect'], string>> 
 };
 
 /** What it changes for recorded sessions, by roles and purpose. */
-function replayLines({ sessions, gain, lose, effects, who }: SignedReplay): readonly string[] {
-  const told = `${counted(sessions, 'recorded request')} against it: ${gain} gain, ${lose} lose, ${effects.same} see the same.`;
+function replayLines(replay: SignedReplay): readonly string[] {
+  const { sessions, who } = replay;
+  const told = `${counted(sessions, 'recorded request')} against it: ${gainText(replay)}.`;
   if (who.length === 0) return ['', told];
   return [
     '',

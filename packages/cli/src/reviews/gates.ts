@@ -21,6 +21,8 @@ interface Gating {
 /** Gates before what is served, where the environment serves only what owners approved. */
 export class Gates {
   readonly #with: Gating;
+  /** What is recorded goes there. */
+  #log: EvidenceLog;
   readonly #known = new WeakMap<Product, Watch>();
   #served: readonly Watch[] = [];
   /** What would be served if somebody approved it. */
@@ -31,6 +33,7 @@ export class Gates {
 
   constructor(gating: Gating) {
     this.#with = gating;
+    this.#log = gating.log;
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#look());
     }, limits.reviewsEveryMs);
@@ -56,6 +59,11 @@ export class Gates {
       return product;
     });
     return { ...loaded, products };
+  }
+
+  /** Records go here from now on: to the same log, and to those who are told of what it takes. */
+  recordTo(log: EvidenceLog): void {
+    this.#log = log;
   }
 
   /** These are served from now on. */
@@ -99,14 +107,15 @@ export class Gates {
   }
 
   async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {
-    const { log, engine, openings, tell } = this.#with;
+    const { engine, openings, tell } = this.#with;
     const { name } = product.boundary.product;
     const { environment: where } = product.boundary;
-    const root = (await log.lastReview(name, where))?.root ?? null;
+    const root = (await this.#log.lastReview(name, where))?.root ?? null;
     const folder = reviewsFolder(product.file, name, where);
     const differ: Differ = (from, to) => differWith(implicationOf(engine()))(from, to);
     const breakGlass = breakGlassOf(environment.value, openings);
-    return new Watch(product, await Gate.of({ product, folder, differ, root, breakGlass }, Date.now()), log, tell);
+    const gate = await Gate.of({ product, folder, differ, root, breakGlass }, Date.now());
+    return new Watch(product, gate, (body) => this.#log.append(body), tell);
   }
 
   async #look(): Promise<void> {
@@ -142,15 +151,15 @@ function filesOf({ environment, products }: Loaded): readonly string[] {
 class Watch {
   readonly product: Product;
   readonly gate: Gate;
-  readonly #log: EvidenceLog;
+  readonly #append: EvidenceLog['append'];
   readonly #tell: (line: string) => void;
   #said = '';
   #opening: Opening | null = null;
 
-  constructor(product: Product, gate: Gate, log: EvidenceLog, tell: (line: string) => void) {
+  constructor(product: Product, gate: Gate, append: EvidenceLog['append'], tell: (line: string) => void) {
     this.product = product;
     this.gate = gate;
-    this.#log = log;
+    this.#append = append;
     this.#tell = tell;
   }
 
@@ -212,12 +221,12 @@ class Watch {
       this.#opening = null;
     }
     if (opening === null) return;
-    await this.#log.append({ type: 'break-glass.opened', ...this.#which(), opening });
+    await this.#append({ type: 'break-glass.opened', ...this.#which(), opening });
     this.#opening = opening;
   }
 
   async #ended(opening: Opening, cause: 'over' | 'closed' | 'approved' | 'stopped'): Promise<void> {
-    await this.#log.append({ type: 'break-glass.ended', ...this.#which(), opening: opening.digest, cause });
+    await this.#append({ type: 'break-glass.ended', ...this.#which(), opening: opening.digest, cause });
   }
 
   #which() {

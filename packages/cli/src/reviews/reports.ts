@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { digest } from '@ambit/contract';
 import { short, type SignedReplay, type SignedTests, testsNeeded } from '@ambit/review';
 
-import { type Against, type Changed, compareLog } from '../against.ts';
+import { type Against, compareLog } from '../against.ts';
 import { environmentOf } from '../environment.ts';
 import { evidenceFolder } from '../evidence-log.ts';
 import { CliError, exitCodes } from '../failure.ts';
@@ -104,16 +104,12 @@ export function replaySummary(against: Against): SignedReplay {
   return {
     digest: digest(JSON.parse(JSON.stringify(against))),
     sessions: against.sessions,
-    gain: countOf(effects, ['more', 'opened', 'mixed']),
-    lose: countOf(effects, ['less', 'refused', 'mixed']),
+    gain: effects.more + effects.opened,
+    lose: effects.less + effects.refused,
     effects,
     who: [...who.values()]
       .map((group) => ({ ...group, subjects: group.subjects.size }))
       .toSorted((a, b) => b.sessions - a.sessions)
       .slice(0, limits.replayGroupsMax),
   };
-}
-
-function countOf(effects: Readonly<Record<Changed['effect'], number>>, of: readonly Changed['effect'][]): number {
-  return of.reduce((sum, effect) => sum + effects[effect], 0);
 }
