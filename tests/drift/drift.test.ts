@@ -182,6 +182,22 @@ test('what a row filter looks up closes the table that it filters', async () => 
   expect(await ask('SELECT count(*) FROM parts')).toMatchObject({ status: 200 });
 });
 
+test('a header that is gone is a row, and no value of it is told', async () => {
+  const said = server.said().length;
+  await saying('the header of regions.csv is `?, ?`', () => write('regions.csv', 'zanzibar,Zanzibar City\n'));
+  const told = await ambit(['drift', folder, '--json'], { cwd: folder });
+  expect(told.out).toContain('"found": "?, ?"');
+  await saying('is open', () => write('regions.csv', 'region,name\nnorth,North\nsouth,South\n'));
+  const log = join(server.folder, '.ambit/evidence');
+  const segments = readdirSync(log).filter((name) => name.endsWith('.segment'));
+  const everything = [
+    told.out,
+    server.said().slice(said),
+    ...segments.map((name) => readFileSync(join(log, name), 'utf8')),
+  ];
+  for (const text of everything) expect(text.toLowerCase()).not.toContain('zanzibar');
+});
+
 test('a file that is none, or is not there, closes its table', async () => {
   await saying('table orders of orders is closed: orders.parquet cannot be read', () =>
     write('orders.parquet', 'none'),

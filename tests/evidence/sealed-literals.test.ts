@@ -105,6 +105,7 @@ const requests: readonly (() => readonly [body: object, path?: string])[] = [
   () => [{ sql: 'SELECT id FROM emp WHERE born = $x', parameters: { x: { type: 'date', value: word() } } }],
   () => [{ sql: 'SELECT 1', parameters: { [word()]: null } }],
   () => [{ sql: 'SELECT 1', purpose: word() }],
+  () => [{ sql: 'SELECT 1', purpose: word() }, '../people@9/query'],
   () => [{ parameters: { name: word() } }, 'queries/by-name'],
   () => [{ parameters: { name: word(), above: Number(number()) } }, 'queries/by-name'],
   () => [{ parameters: { name: word(), above: word() } }, 'queries/by-name'],

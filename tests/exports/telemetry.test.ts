@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { root as checkout } from '../server.ts';
 import { logsOf, metricsOf, type Span, spansOf } from './otlp.ts';
 import { type Receiver, startReceiver, until } from './receiver.ts';
 import { ENDLESS, expectNothing, expectNothingIn, LITERAL, sessionOf, startWorld, TOKEN, type World } from './world.ts';
@@ -180,4 +185,71 @@ test('a page of another site that gives its own name to this address reads no me
     );
   });
   expect(status).toBe(421);
+});
+
+test('that files which changed are served, or are not, is a log', async () => {
+  receiver = await startReceiver();
+  const to = receiver;
+  world = await startWorld(otlp(to));
+  const contract = join(world.folder, 'people.yaml');
+  const before = readFileSync(contract, 'utf8');
+  const logged = (name: string) => until(() => logsOf(to.taken).find(({ eventName }) => eventName === name));
+  writeFileSync(contract, `${before}description: People\n`);
+  expect(await logged('ambit.reload.applied')).toMatchObject({
+    severity: 'INFO',
+    attributes: { 'ambit.reload.cause': 'files', 'ambit.reload.products': 2 },
+  });
+  writeFileSync(contract, `${before}descriptoin: People\n`);
+  expect(await logged('ambit.reload.refused')).toMatchObject({
+    severity: 'ERROR',
+    attributes: { 'ambit.reload.cause': 'files', 'ambit.reload.problems': 1 },
+  });
+  for (const { text } of to.came) expect(text).not.toContain('descriptoin');
+});
+
+test('break-glass is a log when it begins, when a session runs under it, and when it ends, and a metric', async () => {
+  receiver = await startReceiver();
+  const to = receiver;
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const listed = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
+  const environment = `review: required\nbreakGlass: { maxHours: 1, operators: { olga: ${listed} olga@example.org } }\n`;
+  world = await startWorld(`${otlp(to)}  prometheus: { port: 0 }\n`, environment);
+  const { server, folder } = world;
+  expect((await world.ask('SELECT 1 AS a')).status).toBe(503);
+  const key = join(folder, 'olga.pem');
+  writeFileSync(key, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+  const ambit = (...words: readonly string[]): void =>
+    void execFileSync(process.execPath, [join(checkout, 'packages/cli/bin/ambit.js'), 'break-glass', ...words], {
+      cwd: server.folder,
+      stdio: 'ignore',
+    });
+  const where = ['--environment', join(server.folder, 'environment.yaml')];
+  ambit('open', 'people', folder, ...where, '--for', '1h', '--reason', 'REASONVALUE', '--key', key, '--yes');
+  const logged = (name: string) => until(() => logsOf(to.taken).find(({ eventName }) => eventName === name));
+  const opened = await logged('ambit.break_glass.opened');
+  expect(opened).toMatchObject({
+    severity: 'ERROR',
+    attributes: { 'db.namespace': 'people', 'ambit.break_glass.operator': 'olga' },
+  });
+  await sessionOf(await world.ask('SELECT 1 AS a'));
+  expect(await logged('ambit.review.applied')).toMatchObject({
+    severity: 'WARN',
+    attributes: {
+      'db.namespace': 'people',
+      'ambit.fingerprint': opened.attributes['ambit.fingerprint'],
+      'ambit.break_glass': 'yes',
+      'ambit.review.people': 0,
+      'ambit.review.needed': 2,
+    },
+  });
+  const [, url = ''] = /metrics at (http:\S+)/.exec(server.said()) ?? [];
+  const metrics = async (): Promise<string> => (await fetch(url)).text();
+  expect(await metrics()).toMatch(/^ambit_break_glass_open\{[^}]*product="people"[^}]*\} 1$/m);
+  ambit('close', 'people', ...where);
+  expect(await logged('ambit.break_glass.ended')).toMatchObject({
+    severity: 'WARN',
+    attributes: { 'ambit.break_glass.cause': 'closed' },
+  });
+  expect(await metrics()).toMatch(/^ambit_break_glass_open\{[^}]*product="people"[^}]*\} 0$/m);
+  for (const { text } of to.came) expect(text).not.toContain('REASONVALUE');
 });

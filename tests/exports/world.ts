@@ -56,6 +56,8 @@ type Name = 'ann' | 'stranger';
 
 /** A server whose sessions are exported. */
 export interface World {
+  /** Folder of its contract, `people.yaml`. */
+  readonly folder: string;
   readonly server: Server<Name>;
   ask(sql: string, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
   /** Kills it, and starts it again. */
@@ -91,6 +93,7 @@ export async function startWorld(exports: string, environment = ''): Promise<Wor
     return Date.now() - from;
   };
   return {
+    folder,
     get server() {
       return server;
     },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,7 @@ import {
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { root, type Server, startServer } from '../server.ts';
+import { makePerson, ownedContract, POLICY } from './owners.ts';
 import { startExample } from './server.ts';
 
 // Nothing runs in production that no owner approved: a server, its owners and an operator, each with a key of their own.
@@ -31,15 +32,10 @@ const PEOPLE = ['ann', 'bo', 'cy', 'mallory', 'mate', 'olga'] as const;
 const pem = (name: string): string => join(home, `${name}.pem`);
 const listed = new Map<string, string>();
 
-let server: Server<'sam' | 'otto' | 'zoe'>;
+let server: Server<'sam' | 'otto' | 'zoe' | 'host'>;
 
 beforeAll(async () => {
-  for (const name of PEOPLE) {
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-    writeFileSync(pem(name), privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
-    const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url').toString('base64');
-    listed.set(name, `${raw} ${name}@example.org`);
-  }
+  for (const name of PEOPLE) listed.set(name, makePerson(home, name));
   mkdirSync(join(home, 'data'));
   writeFileSync(join(home, 'data/orders.csv'), 'id,customer\n1,Ann\n');
   for (const product of ['shop', 'stall']) {
@@ -54,6 +50,7 @@ beforeAll(async () => {
       sam: { tenant: 'north', roles: ['buyer'] },
       otto: { tenant: 'north', roles: ['auditor'] },
       zoe: { tenant: 'south', roles: ['buyer'] },
+      host: { tenant: 'ambit', roles: ['auditor'] },
     },
   });
 });
@@ -63,28 +60,11 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-const POLICY = `@id("buyers")
-permit (principal in Role::"north/buyer", action in [Action::"open", Action::"read"], resource);
-@id("auditors")
-permit (principal in Role::"north/auditor", action in [Action::"open", Action::"readEvidence"], resource);
-`;
-
-function contractOf(product: string, reviewers: readonly string[] = ['ann', 'bo', 'cy']): string {
-  return `apiVersion: ambit/v1
-kind: DataProduct
-name: ${product}
-version: 1.0.0
-tenant: north
-owner:
-  team: shop-data
-  reviewers:
-${reviewers.map((name) => `    ${name}: ${listed.get(name) ?? ''}\n`).join('')}purposes: { buying: Buy }
-stores: { lake: { root: data } }
-catalogs: { csv: { type: csv, store: lake } }
-tables:
-  orders: { catalog: csv, path: orders.csv, columns: { id: { type: bigint }, customer: { type: string } } }
-`;
-}
+const contractOf = (product: string, reviewers: readonly string[] = ['ann', 'bo', 'cy']): string =>
+  ownedContract(
+    product,
+    reviewers.map((name) => `${name}: ${listed.get(name) ?? ''}`),
+  );
 
 interface Ran {
   readonly status: number;
@@ -256,6 +236,45 @@ describe('a server in production', () => {
   });
 });
 
+/** Rows that somebody sees, looking back in SQL. */
+async function lookBack(name: 'sam' | 'otto' | 'host', sql: string): Promise<unknown[][]> {
+  const answer = await server.as(name, '/v1/evidence/query', { body: { sql, purpose: 'review' } });
+  const body = (await answer.json()) as { readonly rows?: unknown[][] };
+  if (body.rows === undefined) throw new Error(JSON.stringify(body));
+  return body.rows;
+}
+
+test('who approved what ran is a question in SQL, for the owner', async () => {
+  const sql = "SELECT DISTINCT who, reason FROM approved_sessions WHERE product = 'shop' ORDER BY who";
+  const approved = [
+    ['ann', 'ann looked'],
+    ['bo', 'bo looked'],
+    ['cy', 'cy looked'],
+  ];
+  expect(await lookBack('otto', sql)).toEqual(approved);
+  expect(await lookBack('host', sql)).toEqual(approved);
+  // Sam sees that his sessions ran because of reviews, and not of whose.
+  const [own = []] = await lookBack('sam', 'SELECT count(review), count(*) FILTER (WHERE break_glass) FROM sessions');
+  expect(own[0]).toBeGreaterThan(0);
+  expect(own[1]).toBe(0);
+  expect(await lookBack('sam', 'SELECT who FROM reviews')).toEqual([]);
+  expect(await lookBack('sam', sql)).toEqual([]);
+  const { effect, digest } = (await records('review.applied'))[0] ?? {};
+  const [row] = await lookBack(
+    'otto',
+    `SELECT DISTINCT effect, needed, replaced, what FROM reviews WHERE review = '${String(digest)}'`,
+  );
+  expect(row).toEqual([effect, 2, 'nothing', 'review']);
+  const named = await server.as(
+    'host',
+    '/v1/evidence/queries/approvals?since=2001-03-01T00:00:00&until=2001-04-01T00:00:00',
+    {
+      headers: { 'ambit-purpose': 'review' },
+    },
+  );
+  expect(await named.json()).toMatchObject({ rows: [], complete: true });
+});
+
 describe('break-glass', () => {
   const open = (name: string, ...more: readonly string[]) =>
     ambit(
@@ -290,6 +309,9 @@ describe('break-glass', () => {
     expect(nonsense.status).toBe(400);
     expect(nonsense.headers.get('ambit-break-glass')).not.toBeNull();
     expect((await ask('shop')).headers.get('ambit-break-glass')).toBeNull();
+    // To whom it is not there, nothing tells that it is, and is open.
+    for (const stranger of [await ask('stall', 'zoe'), await server.as(null, '/v1/products/stall')])
+      expect(stranger.headers.get('ambit-break-glass')).toBeNull();
     expect(await (await server.as(null, '/health')).json()).toMatchObject({ status: 'alive', breakGlass: 1 });
     const { products } = (await (await server.as('sam', '/v1/products')).json()) as { products: { name: string }[] };
     expect(products.find(({ name }) => name === 'stall')).toMatchObject({ review: { state: 'break-glass' } });
@@ -337,6 +359,23 @@ describe('break-glass', () => {
     for (let attempt = 0; (await records('break-glass.ended')).length < 2 && attempt < 100; attempt += 1)
       await sleep(100);
     expect((await records('break-glass.ended')).at(-1)).toMatchObject({ cause: 'over' });
+  });
+
+  test('which sessions ran under it is a question in SQL, afterwards too', async () => {
+    const named = await server.as('host', '/v1/evidence/queries/break-glass-sessions', {
+      headers: { 'ambit-purpose': 'review' },
+    });
+    const { rows } = (await named.json()) as { readonly rows: readonly unknown[][] };
+    expect(rows.length).toBeGreaterThan(1);
+    for (const [, , , principal, product, purpose, who] of rows) {
+      expect([principal, product, purpose, who]).toEqual(['sam', 'stall', 'buying', 'olga']);
+    }
+    expect(rows.map((row) => row[7])).toEqual(expect.arrayContaining(['the till is down', 'a moment']));
+    const sql = "SELECT count(*) FROM sessions WHERE break_glass AND product = 'stall'";
+    expect(await lookBack('sam', sql)).toEqual([[rows.length]]);
+    expect(await lookBack('sam', "SELECT count(*) FROM sessions WHERE break_glass AND product = 'shop'")).toEqual([
+      [0],
+    ]);
   });
 });
 

@@ -247,6 +247,21 @@ test('what cannot change while a server runs is refused by name, and all that ca
   await until(async () => (await fingerprints())['flights'] !== before['flights']);
 });
 
+test('whether owners approve what is served stays as it was, whatever a base says', async () => {
+  const before = await fingerprints();
+  writeFileSync(join(folder, 'base.yaml'), baseText('limits: { rows: 1000000 }\nreview: required\n'));
+  await refused();
+  expect(await fingerprints()).toEqual(before);
+  server = await server.restart();
+  expect((await ask('vera', 'SELECT 1 AS one')).status).toBe(503);
+  writeFileSync(join(folder, 'base.yaml'), baseText('limits: { rows: 1000000 }\n'));
+  await refused();
+  expect((await ask('vera', 'SELECT 1 AS one')).status).toBe(503);
+  expect(records('reload.refused').at(-1)?.['problems']).toMatchObject([
+    expect.stringContaining('`review` cannot change while the server runs'),
+  ]);
+});
+
 test('a store that lies elsewhere gets new workers; the old ones end with their sessions', async () => {
   const before = await health();
   const old = server.workers();

@@ -75,7 +75,8 @@ interface Group {
   readonly asked: Record<string, number>;
 }
 
-async function compareLog(folder: string, product: Product, since: string | null): Promise<Against> {
+/** Compares what the sessions of a log were granted with what a product would grant them. */
+export async function compareLog(folder: string, product: Product, since: string | null): Promise<Against> {
   const { name } = product.boundary.product;
   const documents = new Map<string, Json>();
   const groups = new Map<string, Group>();

@@ -21,6 +21,11 @@ export async function environmentOf(
   return environment;
 }
 
+/** Whether this can be the name of an environment, and not only a path. */
+export function isName(named: string): boolean {
+  return /^[a-z]+$/.test(named);
+}
+
 /** Whoever asks for `production` gets nothing else, whatever a file is called. */
 function refuseOther({ value, problem }: BoundEnvironment, named: string): never {
   const hint = `give the file the name \`${named}\` inside, or name it by its path`;
@@ -30,7 +35,7 @@ function refuseOther({ value, problem }: BoundEnvironment, named: string): never
 
 /** A path stays what it is. A name is a file's beside the contracts, or in their folder `environments`. */
 async function fileOf(named: string, beside: readonly string[]): Promise<string> {
-  if (!/^[a-z]+$/.test(named) || (await kindOf(named)) === 'file') return named;
+  if (!isName(named) || (await kindOf(named)) === 'file') return named;
   const folders = await Promise.all(
     beside.map(async (path) => ((await kindOf(path)) === 'folder' ? path : dirname(path))),
   );

@@ -16,6 +16,8 @@ export const limits = {
   gitBytesMax: 256 * 1024 ** 2,
   /** Of the history of a contract. */
   historyCommitsMax: 5_000,
+  /** Roles with a purpose that a review carries of a replay: those with the most sessions. */
+  replayGroupsMax: 1_000,
   /** Between two looks for files that have changed; longer where a look takes long. */
   watchEveryMs: 500,
   /** A look takes no more than this part of the time. */
@@ -26,6 +28,10 @@ export const limits = {
   watchUnrestMsMax: 30_000,
   /** A clock of files may be behind this much. */
   watchClockMs: 50,
+  /** Differences between boundaries that are kept in memory. */
+  differencesKeptMax: 500,
+  /** A reload that failed because of the moment, not because of what files say, is tried again after so long. */
+  reloadAgainMs: 5_000,
   /** Problems of a reload that the evidence keeps. */
   reloadProblemsMax: 100,
 } as const;

@@ -72,7 +72,8 @@ function testsOf(suites: readonly Suite[], { file }: Product): Suite['tests'] {
   return suites.filter(({ contract }) => resolve(contract) === resolve(file)).flatMap(({ tests }) => tests);
 }
 
-async function suitesOf(terminal: Terminal, paths: readonly string[]): Promise<readonly Suite[]> {
+/** Suites in files and folders. Throws where there is none, and all that is wrong with them. */
+export async function suitesOf(terminal: Terminal, paths: readonly string[]): Promise<readonly Suite[]> {
   const files = await findSuites(paths.length === 0 ? ['.'] : paths).catch((cause: unknown) => {
     throw new CliError(exitCodes.usage, (cause as Error).message, 'name a file of policy tests, or a folder', {
       cause,

@@ -51,6 +51,8 @@ export class Reloader {
   /** Why it was refused. */
   #told = '';
   #last: Promise<void> = Promise.resolve();
+  #again: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(reloading: Reloading) {
     this.#with = reloading;
@@ -69,12 +71,15 @@ export class Reloader {
     return this.#last;
   }
 
-  /** Resolves when none runs. */
-  idle(): Promise<void> {
-    return this.#last;
+  /** Reloads no more. Resolves when none runs. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+    clearTimeout(this.#again);
   }
 
   async #reload(cause: Cause, same: () => Promise<boolean>): Promise<void> {
+    clearTimeout(this.#again);
     const { terminal, load, listen, server } = this.#with;
     const next = await load();
     // Half of a checkout is not what anybody wrote: the next look sees all of it.
@@ -135,9 +140,14 @@ export class Reloader {
 
   async #refuse(cause: Cause, error: unknown): Promise<void> {
     const { terminal, server, log } = this.#with;
-    const { problems, files } = this.#problemsOf(error);
+    const { problems, files, ofMoment } = this.#problemsOf(error);
     const told = problems.join('\n');
     this.#wanted = files;
+    // What is not written in files, no change of a file mends.
+    if (ofMoment && !this.#closed) {
+      this.#again = setTimeout(() => void this.reload('files'), limits.reloadAgainMs);
+      this.#again.unref();
+    }
     // Files that are looked at for the first time are no news.
     if (cause === 'files' && told === this.#told && server.served.refused !== null) return;
     this.#told = told;
@@ -153,26 +163,37 @@ export class Reloader {
     }
   }
 
-  /** In words for the operator and the evidence, with files as they are seen from where the server was started. */
-  #problemsOf(error: unknown): { readonly problems: readonly string[]; readonly files: readonly string[] } {
+  /**
+   * In words for the operator and the evidence, with files as they are seen from where the server was started. `ofMoment`: files
+   * say nothing wrong, and yet they could not be served, as while the evidence cannot be written.
+   */
+  #problemsOf(error: unknown): Problems {
     const { cwd } = this.#with.terminal;
     const invalid = [error, (error as Error).cause].find((each) => each instanceof ContractsInvalid);
     if (invalid !== undefined) {
       const short = (problem: Problem): string =>
         formatProblem({ ...problem, file: relative(cwd, resolve(cwd, problem.file)) });
-      return { problems: invalid.problems.map(short), files: invalid.files };
+      return { problems: invalid.problems.map(short), files: invalid.files, ofMoment: false };
     }
     const { message } = error as Error;
     const hint = error instanceof CliError && error.hint !== null ? `\n  hint: ${error.hint}` : '';
-    return { problems: [`${message}${hint}`.replaceAll(`${cwd}/`, '')], files: [] };
+    const problems = [`${message}${hint}`.replaceAll(`${cwd}/`, '')];
+    return { problems, files: [], ofMoment: !(error instanceof CliError) };
   }
+}
+
+interface Problems {
+  readonly problems: readonly string[];
+  readonly files: readonly string[];
+  readonly ofMoment: boolean;
 }
 
 function isSame(before: Loaded, after: Loaded): boolean {
   const facts = ({ environment, products, evidence }: Loaded): unknown => [
     environment.value,
     environment.folder,
-    [...products, evidence].map(({ fingerprint, roots }) => [fingerprint, roots]),
+    // Reviews lie beside the file of the contract: in another place there are others.
+    [...products, evidence].map(({ file, fingerprint, roots }) => [file, fingerprint, roots]),
   ];
   return isDeepStrictEqual(facts(before), facts(after));
 }

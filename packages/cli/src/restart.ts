@@ -13,6 +13,8 @@ function fixedOf(
   const whole = (path: string | undefined): string | undefined => (path === undefined ? path : resolve(folder, path));
   return {
     name: value.name,
+    // A line that goes from a base shall not put owner review aside. In production it is not asked for: it is so.
+    review: value.name === 'production' ? undefined : value.review,
     // What the command line says holds, whatever the file says.
     listen: listen ?? value.listen,
     tls: value.tls === undefined ? undefined : [whole(value.tls.certificate), whole(value.tls.key)],

@@ -120,7 +120,6 @@ async function serve(terminal: Terminal, serving: Serving): Promise<void> {
   });
   try {
     const loaded = await gates.before(serving.loaded);
-    gates.take(loaded.products);
     const gated = { ...serving, loaded, gates, load: async () => gates.before(await serving.load()) };
     const tables = await openEvidenceTables({
       folder,
@@ -166,8 +165,12 @@ async function serveExporting(
     tell: (message) => say(terminal, `exports: ${message}`),
   });
   try {
+    serving.gates.recordTo(exported?.evidence ?? log);
+    serving.gates.take(loaded.products);
     await serveUntilStopped(terminal, serving, tables, exported ?? { evidence: log, metricsUrl: null });
   } finally {
+    // What they record last is exported too.
+    await serving.gates.close();
     await exported?.close();
   }
 }
@@ -233,7 +236,7 @@ async function serveUntilStopped(
     ...reloading,
     workersFor: (one) => workersOf(terminal, one),
   });
-  for (const product of offered(loaded)) tellServed(terminal, product);
+  tellServed(terminal, offered(loaded));
   if (metricsUrl !== null) say(terminal, `metrics at ${metricsUrl}`);
   say(terminal, `listening on ${server.url}`);
   await stopped;
@@ -244,11 +247,13 @@ async function serveUntilStopped(
   await server.close();
 }
 
-/** Says what is served. What is not was told with what it lacks. */
-function tellServed(terminal: Terminal, { boundary, fingerprint, standing }: Product): void {
-  if (standing?.(Date.now()).kind === 'refused') return;
-  const { name, version: of } = boundary.product;
-  say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+function tellServed(terminal: Terminal, products: readonly Product[]): void {
+  for (const { boundary, fingerprint, standing } of products) {
+    const { name, version: of } = boundary.product;
+    // What is not served was told with what it lacks.
+    if (standing?.(Date.now()).kind === 'refused') continue;
+    say(terminal, `serving ${name} ${of} in ${boundary.environment}, ${fingerprint}`);
+  }
 }
 
 /** Serves what files say whenever they change, or somebody asks. Ends when it is told to. */
@@ -265,7 +270,7 @@ async function reloadUntil(
     await watch(looking, since, (same) => reloader.reload('files', same), ended);
   } finally {
     unheard();
-    await reloader.idle();
+    await reloader.close();
   }
 }
 

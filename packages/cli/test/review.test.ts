@@ -2,8 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type Json, openLog } from '@ambit/evidence';
+import { authorize, type Subject } from '@ambit/policy';
+import type { ReviewStatement } from '@ambit/review';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
+import type { Terminal } from '../src/index.ts';
+import { loadContracts } from '../src/serving.ts';
 import { ambit } from './player.ts';
 
 // Owners with SSH keys, a repository, and the command: as a team has them. Needs git and ssh-keygen.
@@ -21,7 +27,21 @@ const reviews = join(cwd, 'shop/reviews/shop/production');
 const key = (name: string): string => join(keys, name);
 const listed = (name: string): string => `    ${name}: ${readFileSync(`${key(name)}.pub`, 'utf8').trim()}\n`;
 
-function contractOf({ reviewers = ['ann', 'bo', 'cy'], mask = "'*'", version = '1.0.0' } = {}): string {
+interface Shop {
+  readonly reviewers?: readonly string[];
+  /** Null: it has none. */
+  readonly mask?: string | null;
+  readonly version?: string;
+  readonly approvals?: string;
+}
+
+function contractOf({
+  reviewers = ['ann', 'bo', 'cy'],
+  mask = "'*'",
+  version = '1.0.0',
+  approvals = '{}',
+}: Shop = {}): string {
+  const masks = mask === null ? '{}' : `{ nobody: { table: orders, column: customer, with: "${mask}" } }`;
   return `apiVersion: ambit/v1
 kind: DataProduct
 name: shop
@@ -29,13 +49,14 @@ version: ${version}
 tenant: north
 owner:
   team: shop-data
+  approvals: ${approvals}
   reviewers:
 ${reviewers.map(listed).join('')}purposes: { reporting: What was sold }
 stores: { lake: { root: data } }
 catalogs: { csv: { type: csv, store: lake } }
 tables:
   orders: { catalog: csv, path: orders.csv, columns: { id: { type: bigint }, customer: { type: string } } }
-policies: { masks: { nobody: { table: orders, column: customer, with: "${mask}" } } }
+policies: { masks: ${masks} }
 `;
 }
 
@@ -66,6 +87,70 @@ const status = (...more: readonly string[]) =>
   ambit(['review', 'status', contract, '--environment', environment, ...more], { cwd });
 const check = (range: string, ...more: readonly string[]) =>
   ambit(['review', 'check', join(cwd, 'shop'), '--range', range, '--environment', environment, ...more], { cwd });
+
+const testsOf = (seen: string): string => `apiVersion: ambit/v1
+kind: PolicyTests
+contract: shop.yaml
+subjects: { pat: { roles: [buyer] } }
+tests:
+  nobody sees customers:
+    as: pat
+    purpose: reporting
+    sql: SELECT customer FROM orders
+    expect: { rows: [["${seen}"]] }
+`;
+
+/** What was signed, of the files that were written. */
+function predicateIn(out: string) {
+  const [file = ''] = out.split('\n').filter((line) => !line.includes('/boundaries/'));
+  const { payload } = JSON.parse(readFileSync(join(cwd, file), 'utf8')) as { readonly payload: string };
+  const { predicate } = JSON.parse(Buffer.from(payload, 'base64').toString('utf8')) as ReviewStatement;
+  const { replay } = predicate;
+  return { ...predicate, replay: { who: [], ...replay } };
+}
+
+/** A log in which somebody asked under the boundary of now. */
+async function recordSessions(folder: string, sessions: number): Promise<void> {
+  const err = new PassThrough();
+  const terminal = { cwd, env: {}, out: err, err, errIsTerminal: false, outIsTerminal: false } as unknown as Terminal;
+  const [product] = await loadContracts(terminal, [contract], environment);
+  if (product === undefined) throw new Error('there is no product');
+  const subject: Subject = {
+    tenant: 'north',
+    principal: 'pat',
+    kind: 'user',
+    roles: ['buyer'],
+    claims: {},
+    channel: 'http',
+    onBehalfOf: null,
+    authentication: { method: 'api-key', reference: 'k' },
+  };
+  const answer = authorize(product.policies, subject, 'reporting');
+  if (!answer.allowed) throw new Error('the policy refuses');
+  const { boundary, fingerprint } = product;
+  const of = { product: 'shop', version: '1.0.0', environment: 'production', fingerprint };
+  const log = await openLog({ folder, ambit: '0' });
+  await log.ensureBoundary({ ...of, boundary: boundary as unknown as Json });
+  await log.ensureGrant('g', answer.grant as unknown as Json);
+  for (let at = 0; at < sessions; at += 1) {
+    await log.append({
+      type: 'session.intent',
+      session: `s${at}`,
+      request: `r${at}`,
+      ...of,
+      grant: 'g',
+      subject: subject as unknown as Json,
+      purpose: 'reporting',
+      scope: 'request',
+      statement: { kind: 'sql', name: null, sql: 'SELECT customer FROM orders', digest: 'd', parameters: {} },
+      format: 'json',
+      limits: {},
+      credentials: {},
+      traceparent: null,
+    });
+  }
+  await log.close();
+}
 
 beforeAll(() => {
   for (const name of ['ann', 'bo', 'cy', 'eve']) {
@@ -168,6 +253,52 @@ describe('ambit review', () => {
     git('reset', '-q', '--hard', founded);
   });
 
+  test.each([
+    ['another name', 'apiVersion: ambit/v1\nkind: Environment\nname: staging\n'],
+    ['no file of its own', null],
+  ])('an environment does not put review aside: %s', async (_, text) => {
+    if (text === null) rmSync(environment);
+    else writeFileSync(environment, text);
+    writeFileSync(contract, contractOf({ mask: 'value' }));
+    const failed = await check(`${founded}..${commit('dev', 'no reviews here')}`);
+    expect(failed.status).toBeGreaterThan(0);
+    if (text !== null) expect(failed.out).toContain('production.yaml no longer serves only what owners approved');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('a base does not put review aside either, and who is believed is told', async () => {
+    const own = 'apiVersion: ambit/v1\nkind: Environment\nname: staging\nextends: base.yaml\n';
+    const base = 'apiVersion: ambit/v1\nkind: EnvironmentBase\n';
+    const issuer =
+      'identity: { jwt: [{ issuer: "https://other.example", audience: ambit, jwks: keys.json, algorithms: [EdDSA], tenant: north }] }\n';
+    writeFileSync(environment, own);
+    writeFileSync(join(cwd, 'environments/base.yaml'), `${base}review: required\n`);
+    const required = commit('dev', 'by its base');
+    writeFileSync(join(cwd, 'environments/base.yaml'), `${base}${issuer}`);
+    const failed = await check(`${required}..${commit('dev', 'and not any more')}`);
+    expect(failed.err).toContain('nobody would have to approve what is served');
+    expect(failed.out).toContain('whose word is taken for who asks');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('versions side by side are each what they are: one that stays is unchanged, one that goes is told', async () => {
+    const second = join(cwd, 'shop/shop-2.yaml');
+    writeFileSync(second, contractOf({ version: '2.0.0' }).replace('policies: {', 'policies: { cedar: [shop.cedar],'));
+    const two = commit('dev', 'a second version');
+    const failed = await check(`${founded}..${two}`, '--json');
+    expect(failed, failed.err).toMatchObject({ status: 1 });
+    expect(failed.err).toContain('1 not approved');
+    const told = JSON.parse(failed.out) as { changed: { version: string; state: string }[] };
+    expect(told.changed.map(({ version, state }) => [version, state])).toEqual([
+      ['2.0.0', 'missing'],
+      ['1.0.0', 'unchanged'],
+    ]);
+    rmSync(second);
+    const gone = JSON.parse((await check(`${two}..${commit('dev', 'and none again')}`, '--json')).out) as object;
+    expect(gone).toMatchObject({ gone: ['shop 2.0.0 in production'], unguarded: [] });
+    git('reset', '-q', '--hard', founded);
+  });
+
   test('a revoked review does not count, and the check says so', async () => {
     const [file = ''] = readdirSync(reviews).filter((name) => /^[0-9a-f]{12}-.*-ann\.json$/.test(name));
     const words = ['review', 'revoke', join(reviews, file), '--reason', 'a mistake', '--yes', '--ssh'];
@@ -183,5 +314,61 @@ describe('ambit review', () => {
   test('status for programs says what is missing, and of whom: not of who wrote it', async () => {
     const [only] = JSON.parse((await status('--json')).out) as object[];
     expect(only).toMatchObject({ product: 'shop', required: true, covered: false, needed: 2, waitsFor: ['ann'] });
+  });
+
+  test('where the contract wants tests, nobody approves without, and what they said is signed', async () => {
+    git('reset', '-q', '--hard', founded);
+    const before = readdirSync(reviews);
+    writeFileSync(contract, contractOf({ mask: "'-'", approvals: '{ tests: required }' }));
+    const untested = await approve('ann');
+    expect(untested).toMatchObject({ status: 2, out: '' });
+    expect(untested.err).toContain('add --tests');
+    expect(await approve('ann', '--tests')).toMatchObject({ status: 2, out: '' });
+
+    writeFileSync(join(cwd, 'shop/shop.test.yaml'), testsOf('*'));
+    const failing = await approve('ann', '--tests');
+    expect(failing).toMatchObject({ status: 1, out: '' });
+    expect(failing.err).toContain('FAIL  nobody sees customers');
+    expect(failing.err).toContain('1 of 1 policy tests failed: nothing was signed');
+    expect(readdirSync(reviews)).toEqual(before);
+
+    writeFileSync(join(cwd, 'shop/shop.test.yaml'), testsOf('-'));
+    const signed = await approve('ann', '--tests');
+    expect(signed).toMatchObject({ status: 0 });
+    expect(signed.err).toContain('policy tests: 1 passed against');
+    const { to, tests } = predicateIn(signed.out);
+    expect(tests).toEqual({ digest: expect.stringMatching(/^sha256:/), fingerprint: to, passed: 1, failed: 0 });
+    expect(await approve('cy', '--tests', join(cwd, 'shop/shop.test.yaml'))).toMatchObject({ status: 0 });
+    const passed = await check(`${founded}..${commit('dev', 'tested')}`);
+    expect(passed).toMatchObject({ status: 0 });
+    expect(passed.out).toMatch(/approved by \*\*ann\*\* until \S+ \(1 policy test passed\): ann looked/);
+  });
+
+  test('what a change does to recorded sessions is shown, signed, and told by the check, without names', async () => {
+    git('reset', '-q', '--hard', founded);
+    const log = join(keys, 'evidence');
+    await recordSessions(log, 2);
+    expect(await approve('ann', '--replay', join(keys, 'nowhere'))).toMatchObject({ status: 2, out: '' });
+    writeFileSync(contract, contractOf({ mask: null }));
+    const signed = await approve('ann', '--replay', log);
+    expect(signed).toMatchObject({ status: 0 });
+    expect(signed.err).toContain('Would see more (1)');
+    expect(signed.err).toContain('pat of north');
+    const { replay } = predicateIn(signed.out);
+    expect(replay).toMatchObject({ sessions: 2, gain: 2, lose: 0, effects: { more: 2, same: 0 } });
+    expect(replay.who).toEqual([{ roles: ['buyer'], purpose: 'reporting', effect: 'more', subjects: 1, sessions: 2 }]);
+    expect(JSON.stringify(replay)).not.toContain('pat');
+
+    const changed = commit('dev', 'customers are shown');
+    const told = await check(`${founded}..${changed}`, '--replay', log);
+    expect(told).toMatchObject({ status: 1 });
+    expect(told.out).toContain('2 recorded requests against it: 2 gain, 0 lose, 0 see otherwise, 0 see the same.');
+    expect(told.out).toContain('| buyer | reporting | 2 | 1 | would see more |');
+    expect(told.out).not.toContain('pat');
+    expect((await approve('cy', '--replay', log)).err).toContain('approved: commit both files');
+    const passed = await check(`${founded}..${commit('dev', 'approved')}`);
+    expect(passed).toMatchObject({ status: 0 });
+    expect(passed.out).toContain('(of 2 recorded requests 2 gain, 0 lose, 0 see otherwise, 0 see the same)');
+    expect(passed.out).not.toContain('against it:');
   });
 });

@@ -39,8 +39,8 @@ export interface EvidenceLog {
   ensureGrant(digest: string, grant: Json): Promise<void>;
   /** Records that this process knows to be durable, whoever wrote them. */
   records(): number;
-  /** Writes because of what a boundary is served once a segment, before the first intent that names it. */
-  ensureReview(review: Omit<ReviewApplied, 'type'>): Promise<void>;
+  /** Writes because of what a boundary is served once a segment, before the first intent that names it. The record, if this wrote it. */
+  ensureReview(review: Omit<ReviewApplied, 'type'>): Promise<EvidenceRecord | null>;
   /** Because of which reviews a product was served last; null if none is remembered. */
   lastReview(product: string, environment: string): Promise<ReviewApplied | null>;
   /** Null: it can be written. */
@@ -157,8 +157,9 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
     },
     seals,
     append: (body) => writer.append(body),
-    ensureBoundary: (boundary) => once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary }),
-    ensureGrant: (digest, grant) => once(digest, { type: 'grant.issued', digest, grant }),
+    ensureBoundary: async (boundary) =>
+      void (await once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary })),
+    ensureGrant: async (digest, grant) => void (await once(digest, { type: 'grant.issued', digest, grant })),
     ensureReview: (review) => once(review.digest, { type: 'review.applied', ...review }),
     lastReview: (product, environment) =>
       known().then(() => findDocument<ReviewApplied>(tail, catalog, reviewOf(product, environment))),
@@ -244,9 +245,15 @@ function oneAtATime(ms: number, work: () => Promise<void>): NodeJS.Timeout {
   }, ms);
 }
 
-/** Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. */
-function onceEach(writer: Writer, { segments }: Tail): (key: string, body: RecordBody) => Promise<void> {
-  const documents = new Map<string, Promise<unknown>>();
+/**
+ * Writes a document once a segment, however often it is asked for: when older ones are removed, it is still there. Gives the
+ * record to whoever asked first, and null to all others.
+ */
+function onceEach(
+  writer: Writer,
+  { segments }: Tail,
+): (key: string, body: RecordBody) => Promise<EvidenceRecord | null> {
+  const documents = new Map<string, Promise<EvidenceRecord>>();
   let segment = segments.at(-1);
   return async (key, body) => {
     if (segment !== segments.at(-1)) {
@@ -256,10 +263,11 @@ function onceEach(writer: Writer, { segments }: Tail): (key: string, body: Recor
     const known = documents.get(key);
     const writing = known ?? writer.append(body);
     documents.set(key, writing);
-    await writing.catch((error: unknown) => {
+    const record = await writing.catch((error: unknown) => {
       documents.delete(key);
       throw error;
     });
+    return known === undefined ? record : null;
   };
 }
 

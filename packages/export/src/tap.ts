@@ -18,18 +18,22 @@ export function now(): number {
  * whoever appends neither waits for them nor learns how they fared.
  */
 export function tapped(log: EvidenceLog, observe: (observed: Observed) => void): EvidenceLog {
+  const observing = async <R extends EvidenceRecord | null>(append: () => Promise<R>): Promise<R> => {
+    const askedAt = now();
+    const record = await append();
+    if (record === null) return record;
+    const observed = { record, askedAt, durableAt: now() };
+    setImmediate(() => observe(observed));
+    return record;
+  };
   return {
     ...log,
     // A rotation changes it while the log is open.
     get key() {
       return log.key;
     },
-    append: async (body) => {
-      const askedAt = now();
-      const record = await log.append(body);
-      const observed = { record, askedAt, durableAt: now() };
-      setImmediate(() => observe(observed));
-      return record;
-    },
+    append: (body) => observing(() => log.append(body)),
+    // Somebody is told of it: an operator may have opened what no owner approved.
+    ensureReview: (review) => observing(() => log.ensureReview(review)),
   };
 }

@@ -51,8 +51,8 @@ export async function archiveMark(folder: string): Promise<string> {
   const files = [...(await filesOf(folder)), ...(await filesOf(join(folder, BOUNDARIES)))];
   const marks = await Promise.all(
     files.map(async (file) => {
-      const { mtimeMs, size, ino } = await stat(file);
-      return `${file} ${mtimeMs} ${size} ${ino}`;
+      const { ctimeNs, size, ino } = await stat(file, { bigint: true });
+      return `${file} ${ctimeNs} ${size} ${ino}`;
     }),
   );
   return marks.join('\n');
@@ -70,9 +70,15 @@ async function filesOf(folder: string): Promise<readonly string[]> {
 }
 
 async function readSigned(file: string): Promise<Signed<Statement> | null> {
-  if ((await stat(file)).size > limits.reviewBytesMax) return null;
+  if (!(await isReadable(file, limits.reviewBytesMax))) return null;
   const envelope = readEnvelope(await readFile(file, 'utf8'));
   return envelope === null ? null : signedStatement(file, envelope);
+}
+
+/** Whether it is a file of so many bytes at most. Whoever reads a pipe waits for whoever writes it. */
+export async function isReadable(path: string, bytesMax: number): Promise<boolean> {
+  const found = await stat(path);
+  return found.isFile() && found.size <= bytesMax;
 }
 
 function isReview(signed: Signed<Statement>): signed is Signed<ReviewStatement> {
@@ -84,7 +90,7 @@ function isRevocation(signed: Signed<Statement>): signed is Signed<RevocationSta
 }
 
 async function readBoundary(file: string): Promise<Boundary | null> {
-  if ((await stat(file)).size > limits.boundaryBytesMax) return null;
+  if (!(await isReadable(file, limits.boundaryBytesMax))) return null;
   const boundary = JSON.parse(await readFile(file, 'utf8')) as Boundary;
   return basename(file) === boundaryName(fingerprint(boundary)) && hasOwner(boundary) ? boundary : null;
 }

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { keyId, type Signer } from '@ambit/contract';
+import { isReadable } from './archive.ts';
 import type { Named } from './difference.ts';
 import { readEnvelope, signerOf } from './envelope.ts';
 import { limits } from './limits.ts';
@@ -46,7 +47,7 @@ export async function readOpenings(folder: string): Promise<readonly Signed<Brea
     .slice(0, limits.filesMax)
     .map(async (name) => {
       const file = join(folder, name);
-      if ((await stat(file)).size > limits.reviewBytesMax) return null;
+      if (!(await isReadable(file, limits.reviewBytesMax))) return null;
       const envelope = readEnvelope(await readFile(file, 'utf8'));
       const signed = envelope === null ? null : signedStatement(file, envelope);
       return signed?.statement.predicateType === BREAK_GLASS_TYPE ? (signed as Signed<BreakGlassStatement>) : null;
@@ -56,27 +57,25 @@ export async function readOpenings(folder: string): Promise<readonly Signed<Brea
   return found.filter((one) => one !== null);
 }
 
-/** Keeps an opening; one of the same product in the same environment is replaced. */
-export async function keepOpening(folder: string, statement: BreakGlassStatement, text: string): Promise<string> {
-  const file = openingFile(folder, statement.predicate.product, statement.predicate.environment);
+/** Keeps an opening; one of the same version of a product in the same environment is replaced. */
+export async function keepOpening(
+  folder: string,
+  { predicate: { product, version, environment } }: BreakGlassStatement,
+  text: string,
+): Promise<string> {
+  const file = join(folder, `${product}-${version}-${environment}.json`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(file, text, { mode: 0o600 });
   return file;
 }
 
-/** Takes an opening away before its time. False: there is none. */
-export async function removeOpening(folder: string, product: string, environment: string): Promise<boolean> {
-  return rm(openingFile(folder, product, environment)).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return false;
-      throw error;
-    },
+/** Takes the openings of a product away before their time, of every version. False: there is none. */
+export async function removeOpenings(folder: string, product: string, environment: string): Promise<boolean> {
+  const found = (await readOpenings(folder)).filter(
+    ({ statement: { predicate } }) => predicate.product === product && predicate.environment === environment,
   );
-}
-
-function openingFile(folder: string, product: string, environment: string): string {
-  return join(folder, `${product}-${environment}.json`);
+  await Promise.all(found.map(({ file }) => rm(file, { force: true })));
+  return found.length > 0;
 }
 
 /** Whether an opening opens this boundary now. */

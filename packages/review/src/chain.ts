@@ -14,6 +14,27 @@ export interface Archive {
   readonly boundaries: ReadonlyMap<string, Boundary>;
   /** Files that are nothing of this, and why. */
   readonly refusals: readonly Refusal[];
+  /** What each step that somebody reviewed does, whatever its reviews say. A step that is not here may do anything. */
+  readonly effects?: ReadonlyMap<string, Effect>;
+}
+
+/** An archive with what each of its steps does: one person shall not sign as less what two have to. */
+export async function withEffects(archive: Archive, differ: Differ): Promise<Archive> {
+  const effects = new Map<string, Effect>();
+  for (const { statement } of archive.reviews) {
+    const { from, to } = statement.predicate;
+    const [before, after] = [archive.boundaries.get(from), archive.boundaries.get(to)];
+    if (before === undefined || after === undefined || effects.has(stepOf(from, to))) continue;
+    const found = await Promise.resolve()
+      .then(() => differ({ boundary: before, fingerprint: from }, { boundary: after, fingerprint: to }))
+      .then(effectOf, (): Effect => 'widens');
+    effects.set(stepOf(from, to), found);
+  }
+  return { ...archive, effects };
+}
+
+function stepOf(from: string, to: string): string {
+  return `${from} ${to}`;
 }
 
 /** How a boundary is judged. */
@@ -64,10 +85,11 @@ function linksOf(archive: Archive): ReadonlyMap<string, readonly string[]> {
   for (const { statement } of archive.reviews) {
     const { from, to } = statement.predicate;
     const after = archive.boundaries.get(to);
-    const step = `${from} ${to}`;
+    const step = stepOf(from, to);
     if (seen.has(step) || after === undefined) continue;
     seen.add(step);
-    const change = changeOf(archive, from, { boundary: after, fingerprint: to }, null);
+    const effect = archive.effects?.get(step) ?? 'widens';
+    const change = changeOf(archive, from, { boundary: after, fingerprint: to }, effect);
     if (change === null || !coverageOf(change, { ...archive, authors: [], now: null }).covered) continue;
     links.set(from, [...(links.get(from) ?? []), to]);
   }
@@ -75,7 +97,7 @@ function linksOf(archive: Archive): ReadonlyMap<string, readonly string[]> {
 }
 
 /** A step; null where nobody knows what was there before. */
-function changeOf(archive: Archive, from: string, to: Named, effect: Effect | null): Change | null {
+function changeOf(archive: Archive, from: string, to: Named, effect: Effect): Change | null {
   const before = from === NOTHING ? null : archive.boundaries.get(from);
   const { product, environment } = to.boundary;
   // What another product or environment was has no say, whoever signed that.
@@ -100,10 +122,10 @@ export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
   const steps = asked.from === undefined ? stepsTo(archive, to, asked.now, established) : [asked.from];
   const differing = (from: string): Difference => asked.differences.get(from) ?? unknownDifference(to);
   const verdicts = steps.map((from) => {
-    const change = changeOf(archive, from, to, null);
     const difference = differing(from);
+    const change = changeOf(archive, from, to, effectOf(difference));
     if (change === null) return broken(from, to, difference);
-    const effect = reviewersDiffer(change) ? 'widens' : effectOf(difference);
+    const effect = reviewersDiffer(change) ? 'widens' : change.effect;
     const roots = from === NOTHING ? new Set([to.fingerprint]) : (established.get(from) ?? new Set<string>());
     const found = { ...coverageOf({ ...change, effect }, judging), from, difference };
     return rooted(found, from, roots, asked.root ?? null);

@@ -4,7 +4,14 @@ import { signerOf } from './envelope.ts';
 import { limits } from './limits.ts';
 import { refusal, type Refusal } from './refusal.ts';
 import { REVIEW_NAMESPACE } from './sshsig.ts';
-import { NOTHING, type ReviewStatement, type RevocationStatement, type Signed } from './statement.ts';
+import {
+  NOTHING,
+  type ReviewStatement,
+  type RevocationStatement,
+  type Signed,
+  type SignedReplay,
+  type SignedTests,
+} from './statement.ts';
 
 // Does this set of reviews cover this difference? Pure, and total: every review counts, or is refused by name.
 
@@ -22,8 +29,8 @@ export interface Change {
   readonly before: Owner | null;
   /** Who owns it with the change. */
   readonly after: Owner;
-  /** What the difference does; null where nobody looks any more: what the reviews say then counts. */
-  readonly effect: Effect | null;
+  /** What the difference does. */
+  readonly effect: Effect;
 }
 
 /** A review that counts. */
@@ -36,6 +43,10 @@ export interface Counted {
   readonly reason: string;
   readonly signedAt: string;
   readonly expires: string;
+  /** What the policy tests said; absent: nobody ran them. */
+  readonly tests?: SignedTests;
+  /** What recorded sessions would have been; absent: nobody looked. */
+  readonly replay?: SignedReplay;
 }
 
 /** What is known of a change. */
@@ -77,8 +88,8 @@ export function coverageOf(change: Change, judging: Judging): Coverage {
   const judged = { ...judging, revocations: revocationsOf([change.before, change.after], judging.revocations) };
   const refusals: Refusal[] = [];
   const people = new Map<string, Counted>();
-  // Where nobody looks any more, what its reviews say of it counts.
-  let effect: Effect = change.effect ?? 'narrows';
+  // What its reviews say of it can ask for more people, never for less.
+  let { effect } = change;
   for (const review of mine) {
     const found = judge(change, review, judged, authors);
     if ('code' in found) {
@@ -147,7 +158,7 @@ function judge(
   if (signer.emails.some((email) => authors.has(email))) {
     return refusal(review, 'by_author', `${signer.name} wrote the change`, 'somebody else approves it');
   }
-  if (change.effect !== null && !asStrong(predicate.effect, change.effect)) {
+  if (!asStrong(predicate.effect, change.effect)) {
     const message = `it was signed as one that ${predicate.effect}, and it ${change.effect}`;
     return refusal(review, 'effect_other', message, 'approve it again: what is shown now is more');
   }
@@ -163,6 +174,8 @@ function judge(
     reason: predicate.reason,
     signedAt: predicate.signedAt,
     expires: predicate.expires,
+    ...(predicate.tests === undefined ? {} : { tests: predicate.tests }),
+    ...(predicate.replay === undefined ? {} : { replay: predicate.replay }),
   };
 }
 
@@ -218,10 +231,15 @@ function signerAmong(
 
 const LISTED = 'a reviewer signs, with a key of `owner.reviewers` as the contract had it before the change';
 
+/** Whether a review must carry that the policy tests passed: what a contract asked for before counts as much as what it asks for now. */
+export function testsNeeded(owners: readonly (Owner | null)[]): boolean {
+  return owners.some((owner) => owner?.approvals?.tests === 'required');
+}
+
 function testsMissing(change: Change, review: Signed<ReviewStatement>): Refusal | null {
   const { tests } = review.statement.predicate;
-  const asked = [change.before, change.after].some((owner) => owner?.approvals?.tests === 'required');
-  const run = 'run the policy tests and approve with their report: `ambit review approve --tests FILE`';
+  const asked = testsNeeded([change.before, change.after]);
+  const run = 'approve it again with `ambit review approve --tests`, which runs them';
   if (tests === undefined) {
     return asked ? refusal(review, 'tests_missing', 'it does not say that the policy tests passed', run) : null;
   }

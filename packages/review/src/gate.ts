@@ -1,7 +1,7 @@
 import type { Difference } from '@ambit/contract';
 import { archiveMark, readArchive } from './archive.ts';
 import { type BreakGlass, type Opening, openingOf, readOpenings } from './break-glass.ts';
-import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf } from './chain.ts';
+import { type Archive, differencesTo, stepsTo, type Verdict, verdictOf, withEffects } from './chain.ts';
 import { short } from './coverage.ts';
 import type { Differ, Named } from './difference.ts';
 import type { Refusal } from './refusal.ts';
@@ -60,10 +60,20 @@ export class Gate {
     try {
       const mark = await archiveMark(folder);
       if (mark !== this.#mark) {
-        this.#archive = await readArchive(folder);
+        let told = true;
+        const noting: Differ = async (from, to) => {
+          try {
+            return await differ(from, to);
+          } catch (error) {
+            told = false;
+            throw error;
+          }
+        };
+        this.#archive = await withEffects(await readArchive(folder), noting);
         const steps = stepsTo(this.#archive, product, now);
-        this.#differences = await differencesTo(this.#archive, product, steps, differ);
-        this.#mark = mark;
+        this.#differences = await differencesTo(this.#archive, product, steps, noting);
+        // Whoever tells what differs may be away for a moment: the next look asks again.
+        this.#mark = told ? mark : null;
       }
     } catch (error) {
       this.#mark = null;

@@ -6,10 +6,19 @@ export {
   type Opening,
   openingOf,
   readOpenings,
-  removeOpening,
+  removeOpenings,
 } from './break-glass.ts';
-export { type Archive, type Asked, differencesTo, establishedOf, stepsTo, type Verdict, verdictOf } from './chain.ts';
-export { type Change, type Counted, type Coverage, coverageOf, type Judging, peopleNeeded, short } from './coverage.ts';
+export { type Archive, type Asked, differencesTo, stepsTo, type Verdict, verdictOf, withEffects } from './chain.ts';
+export {
+  type Change,
+  type Counted,
+  type Coverage,
+  coverageOf,
+  type Judging,
+  peopleNeeded,
+  short,
+  testsNeeded,
+} from './coverage.ts';
 export { type Differ, differenceDigest, effectOf, type Named } from './difference.ts';
 export { type Envelope, readEnvelope, signedBytes, statementDigest } from './envelope.ts';
 export { Gate, type Standing, type Watched, whyRefused } from './gate.ts';
@@ -28,6 +37,8 @@ export {
   type RevocationStatement,
   reviewSchema,
   type Signed,
+  type SignedReplay,
+  type SignedTests,
   signedStatement,
   type Statement,
   subjectOf,

@@ -8,8 +8,6 @@ export const limits = {
   filesMax: 10_000,
   /** How far the clock of whoever signed may be before ours. */
   clockAheadMs: 5 * 60_000,
-  /** Links from nothing to a boundary. */
-  chainLinksMax: 10_000,
   /** A boundary is opened without a review for so long, unless the environment says otherwise. */
   breakGlassHours: 4,
 } as const;

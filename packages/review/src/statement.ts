@@ -83,10 +83,40 @@ export const ReviewStatement = statement(REVIEW_TYPE, {
   replay: Type.Optional(
     Type.Object(
       {
-        digest: Digest('Of the report'),
-        sessions: Count('Recorded sessions that were looked at'),
-        gain: Count('Of those, sessions that would see or do more'),
-        lose: Count('Of those, sessions that would see or do less'),
+        digest: Digest('Of the report, which names subjects: this does not'),
+        sessions: Count('Recorded sessions and refused requests that were looked at'),
+        gain: Count('Of those, that would see more, or be let in'),
+        lose: Count('Of those, that would see less, or be refused'),
+        effects: Type.Object(
+          {
+            same: Count('Would see the same'),
+            more: Count('Would see more'),
+            less: Count('Would see less'),
+            mixed: Count('Would see more and less, or what only a reader of the SQL can tell'),
+            refused: Count('Would be refused'),
+            opened: Count('Were refused and would be let in'),
+          },
+          strict,
+        ),
+        who: Type.Array(
+          Type.Object(
+            {
+              roles: Type.Array(Type.String({ maxLength: 1_000 }), { maxItems: 1_000 }),
+              purpose: Type.String({ maxLength: 1_000 }),
+              effect: Type.Union([
+                Type.Literal('more'),
+                Type.Literal('less'),
+                Type.Literal('mixed'),
+                Type.Literal('refused'),
+                Type.Literal('opened'),
+              ]),
+              subjects: Count('Different subjects'),
+              sessions: Count('Their sessions and refused requests'),
+            },
+            strict,
+          ),
+          { maxItems: 1_000, description: 'Who gains and who loses, those with the most sessions first' },
+        ),
       },
       { ...strict, description: 'What recorded sessions would have been' },
     ),
@@ -107,6 +137,10 @@ export const BreakGlassStatement = statement(BREAK_GLASS_TYPE, {
 });
 
 export type ReviewStatement = Static<typeof ReviewStatement>;
+/** What the policy tests said, as a review carries it. */
+export type SignedTests = NonNullable<ReviewStatement['predicate']['tests']>;
+/** What recorded sessions would have been, as a review carries it. */
+export type SignedReplay = NonNullable<ReviewStatement['predicate']['replay']>;
 export type RevocationStatement = Static<typeof RevocationStatement>;
 export type BreakGlassStatement = Static<typeof BreakGlassStatement>;
 

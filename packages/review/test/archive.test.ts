@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keyId } from '@ambit/contract';
@@ -7,6 +8,7 @@ import {
   BREAK_GLASS_NAMESPACE,
   BREAK_GLASS_TYPE,
   type BreakGlassStatement,
+  type Differ,
   Gate,
   instant,
   keepBoundary,
@@ -16,6 +18,7 @@ import {
   openingOf,
   readArchive,
   readOpenings,
+  removeOpenings,
   REVIEW_NAMESPACE,
   reviewsFolder,
   signStatement,
@@ -81,6 +84,35 @@ describe('a gate', () => {
     expect(gate.standing(NOON).kind).toBe('refused');
   });
 
+  it('sees a file whose text was changed, and its time and length put back', async () => {
+    const file = join(folder, readdirSync(folder).find((name) => name.endsWith('-bo.json')) ?? '');
+    utimesSync(file, 1, 1);
+    const gate = await Gate.of({ ...watched, breakGlass: null }, NOON);
+    writeFileSync(file, readFileSync(file, 'utf8').replace('in-toto', 'in-tutu'));
+    utimesSync(file, 1, 1);
+    expect((await gate.look(NOON)).kind).toBe('refused');
+  });
+
+  it('waits for no pipe', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe.json'), join(folder, 'boundaries', 'pipe.json')]);
+    const gate = await Gate.of({ ...watched, breakGlass: null }, NOON);
+    expect(gate.standing(NOON)).toMatchObject({ kind: 'approved' });
+    expect(await codes()).toEqual(['unreadable', 'unreadable']);
+  });
+
+  it('asks again what differs when nobody could tell', async () => {
+    const next = boundary({ reviewers: [ann.listed, bo.listed] }, 'v2');
+    await keepBoundary(folder, next.boundary);
+    const { statement, text } = await approval(ann, shop, next, { effect: 'changes' });
+    await keepReview(folder, statement, text);
+    let away = true;
+    const differ: Differ = (from, to) => (away ? Promise.reject(new Error('no worker')) : differing()(from, to));
+    const gate = await Gate.of({ ...watched, product: next, differ, breakGlass: null }, NOON);
+    expect(gate.standing(NOON).kind).toBe('refused');
+    away = false;
+    expect((await gate.look(NOON)).kind).toBe('approved');
+  });
+
   it('stays shut where its files cannot be read', async () => {
     const gate = await Gate.of({ ...watched, folder: join(home, 'reviews/shop/production'), breakGlass: null }, NOON);
     expect(gate.standing(NOON).kind).toBe('approved');
@@ -121,6 +153,18 @@ describe('break-glass', () => {
     const found = openingOf(shop, signed, rules, now);
     return 'code' in found ? found.code : found.until;
   };
+
+  it('is of each version, and closed for all of them', async () => {
+    for (const version of ['1.0.0', '2.0.0']) {
+      const statement = opening({ version });
+      await keepOpening(openings, statement, await signStatement(statement, olga.signer, BREAK_GLASS_NAMESPACE));
+    }
+    expect(await readOpenings(openings)).toHaveLength(2);
+    expect(await removeOpenings(openings, 'shop', 'staging')).toBe(false);
+    expect(await removeOpenings(openings, 'shop', 'production')).toBe(true);
+    expect(await readOpenings(openings)).toEqual([]);
+    expect(await removeOpenings(openings, 'shop', 'production')).toBe(false);
+  });
 
   it('opens this boundary, for its operator, for its time', async () => {
     expect(await judgedOpening(opening())).toBe(instant(NOON + HOUR));

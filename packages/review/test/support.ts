@@ -32,6 +32,7 @@ import {
   subjectOf,
   type Verdict,
   verdictOf,
+  withEffects,
 } from '../src/index.ts';
 
 /** Noon of a day on which everything happens. */
@@ -176,8 +177,9 @@ export async function judged(
   to: Named,
   { differ = differing(), now = NOON + HOUR, ...more }: Partial<Omit<Asked, 'differences'>> & { differ?: Differ } = {},
 ): Promise<Verdict> {
-  const differences = await differencesTo(files, to, stepsTo(files, to, now), differ);
-  return verdictOf(files, to, { now, differences, ...more });
+  const looked = await withEffects(files, differ);
+  const differences = await differencesTo(looked, to, stepsTo(looked, to, now), differ);
+  return verdictOf(looked, to, { now, differences, ...more });
 }
 
 /** What files would hold. */

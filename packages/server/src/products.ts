@@ -28,7 +28,8 @@ export function visibleProducts(
   });
 }
 
-function openPurposes(product: Product, subject: Subject): readonly object[] {
+/** Purposes for which a subject may open a product. */
+export function openPurposes(product: Product, subject: Subject): readonly object[] {
   const known = subjectOn(product, subject);
   return Object.entries(product.boundary.purposes)
     .filter(([purpose]) => authorize(product.policies, known, purpose).allowed)

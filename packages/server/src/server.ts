@@ -2,7 +2,7 @@ import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Drifts, noDrifts, type Offer, Path, type Product, Served } from '@ambit/session';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { addBreakGlass } from './approval.ts';
+import { addBreakGlass } from './break-glass.ts';
 import { addAuthentication } from './authenticate.ts';
 import { addFailures } from './failures.ts';
 import { KeyRing } from './keys.ts';

@@ -41,7 +41,7 @@ function madeOf({ boundary, fingerprint }: Judged, standing: Exclude<Standing, {
     root: standing.kind === 'approved' ? verdict.root : null,
     effect: verdict.effect,
     needed: verdict.needed,
-    reviews: verdict.counted.map(({ file: _file, ...review }) => review),
+    reviews: verdict.counted.map(({ file: _file, tests: _tests, replay: _replay, ...review }) => review),
     breakGlass: standing.kind === 'opened' ? standing.opening : null,
   };
   return { digest: digest(said), ...said };

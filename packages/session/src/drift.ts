@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalize } from '@ambit/contract';
 import type { Drift, Engine, InspectRequest, SourceState } from '@ambit/engine';
-import type { EvidenceLog, Json } from '@ambit/evidence';
+import type { EvidenceLog, Json, SourceDrifted } from '@ambit/evidence';
+import { isServed } from './approval.ts';
 import { sourceOf, storeOf } from './describe.ts';
 import type { Product } from './load.ts';
 
@@ -22,6 +23,12 @@ export interface Drifts {
 /** Where nobody looks, nothing is closed: the engine holds each file against the contract when it reads it. */
 export const noDrifts: Drifts = { closed: () => new Set() };
 
+/** What is known of a table, and what the evidence says of it. */
+interface Known {
+  readonly state: TableState;
+  readonly recorded: readonly Drift[];
+}
+
 /**
  * Holds the data of products against their contracts, now and again. A column that appeared is told and shown to nobody. What
  * else differs closes the table: whoever asks for it is told so at once, and a record says what was found.
@@ -31,7 +38,7 @@ export class DriftWatch implements Drifts {
   readonly #evidence: EvidenceLog;
   readonly #tell: (message: string) => void;
   /** By product as it lies on this machine, then by table. */
-  readonly #known = new Map<string, Map<string, TableState>>();
+  readonly #known = new Map<string, Map<string, Known>>();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> = Promise.resolve();
 
@@ -43,7 +50,7 @@ export class DriftWatch implements Drifts {
 
   closed(product: Product): ReadonlySet<string> {
     const states = [...(this.#known.get(keyOf(product))?.values() ?? [])];
-    return new Set(states.filter(({ closed }) => closed).map(({ table }) => table));
+    return new Set(states.filter(({ state }) => state.closed).map(({ state }) => state.table));
   }
 
   /** Looks at what is served now and again. */
@@ -52,16 +59,22 @@ export class DriftWatch implements Drifts {
     this.#timer.unref();
   }
 
-  /** Looks at the products. One that cannot be looked at stays as it was. */
+  /**
+   * Looks at the products that are served. One that cannot be looked at stays as it was; one that nobody approved is not looked at:
+   * where its data lies is what somebody would approve.
+   */
   check(products: readonly Product[]): Promise<void> {
     this.#running = this.#running.then(async () => {
-      for (const product of products.filter(({ backing }) => backing === undefined)) {
+      const looked = products.filter((product) => product.backing === undefined && isServed(product, Date.now()));
+      for (const product of looked) {
         try {
           for (const state of await inspect(this.#engine(), product)) await this.#found(state);
         } catch (error) {
           this.#tell(`the data of ${product.boundary.product.name} cannot be looked at: ${(error as Error).message}`);
         }
       }
+      const keys = new Set(products.map(keyOf));
+      for (const key of this.#known.keys()) if (!keys.has(key)) this.#known.delete(key);
     });
     return this.#running;
   }
@@ -71,17 +84,20 @@ export class DriftWatch implements Drifts {
     await this.#running;
   }
 
-  /** Records what is other than it was. A table that was never looked at counts as one that is as declared. */
+  /**
+   * Records what is other than the last record says. A table that was never looked at counts as one that is as declared. It is
+   * closed whether or not that can be recorded; what could not be is recorded at a later look.
+   */
   async #found(state: TableState): Promise<void> {
     const { product, table, closed, found } = state;
-    const tables = this.#known.get(keyOf(product)) ?? new Map<string, TableState>();
+    const tables = this.#known.get(keyOf(product)) ?? new Map<string, Known>();
     this.#known.set(keyOf(product), tables);
-    const before = tables.get(table);
-    tables.set(table, state);
-    if (isDeepStrictEqual(before?.found.drift ?? [], found.drift)) return;
+    const { recorded = [], state: before } = tables.get(table) ?? {};
+    tables.set(table, { state, recorded });
     const { name, version } = product.boundary.product;
-    this.#tell(told(name, state));
-    await this.#evidence.append({
+    if (!isDeepStrictEqual(before?.found.drift ?? [], found.drift)) this.#tell(told(name, state));
+    if (isDeepStrictEqual(recorded, found.drift)) return;
+    const record: SourceDrifted = {
       type: 'source.drifted',
       product: name,
       version,
@@ -93,19 +109,33 @@ export class DriftWatch implements Drifts {
       files: found.files,
       filesTotal: found.filesTotal,
       accesses: found.accesses as unknown as Json,
-    });
+    };
+    try {
+      await this.#evidence.append(record);
+      tables.set(table, { state, recorded: found.drift });
+    } catch (error) {
+      this.#tell(`that table ${table} of ${name} changed is not in the evidence yet: ${(error as Error).message}`);
+    }
   }
 }
 
 /** Holds the data of a product's tables against its contract. Throws `EngineUnavailable`. */
 export async function inspect(engine: Pick<Engine, 'inspect'>, product: Product): Promise<readonly TableState[]> {
   const report = await engine.inspect(requestOf(product));
-  return Object.entries(report.sources).map(([table, found]) => ({
-    product,
-    table,
-    closed: found.drift.some(({ kind }) => kind !== 'appeared'),
-    found,
-  }));
+  return Object.entries(report.sources).map(([table, source]) => {
+    const found = { ...source, drift: source.drift.map((one) => withoutValues(one, product, table)) };
+    return { product, table, closed: found.drift.some(({ kind }) => kind !== 'appeared'), found };
+  });
+}
+
+const HIDDEN = '?';
+
+/** Where a file has lost its header, what stands there is a row: of it only names that are declared are told. */
+function withoutValues(one: Drift, { boundary }: Product, table: string): Drift {
+  if (one.kind !== 'header') return one;
+  const declared = (boundary.tables[table]?.columns ?? []).map(({ name }) => name);
+  const names = (one.found ?? '').split(', ').map((name) => (declared.includes(name) ? name : HIDDEN));
+  return { ...one, found: names.join(', ') };
 }
 
 /** A difference between a contract and its data, as a sentence. */

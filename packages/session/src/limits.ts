@@ -16,6 +16,7 @@ export const limits = {
   intentsKeptMax: 10_000,
   grantsKeptMax: 100,
   boundariesKeptMax: 20,
+  reviewsKeptMax: 20,
   /** Parts of one segment from which on they are made one as soon as nobody reads them. */
   partsMax: 16,
   /** Parts of one segment from which on new readers wait until those that read have ended. */

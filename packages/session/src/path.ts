@@ -330,9 +330,12 @@ export class Path {
 
   async #recordRefusal(request: Request, refused: Refused): Promise<void> {
     const { id, subject, purpose } = request;
-    const known = productOf(this.#served.now, request.product);
+    const { now } = this.#served;
+    const known = productOf(now, request.product);
     // Evidence of a product is by its name, whichever version was asked for.
     const product = nameAndVersion(request.product).name;
+    // Also what was asked of a version that is not there.
+    const sealing = known ?? productOf(now, product);
     const { code, message, decisions } = refused;
     const record = {
       type: 'request.refused',
@@ -346,7 +349,7 @@ export class Path {
       decisions: decisions as unknown as Json,
       ...replayOf(request),
     } as const;
-    await this.#evidence.append(await sealRefusal(record, known?.boundary, this.#evidence));
+    await this.#evidence.append(await sealRefusal(record, sealing?.boundary, this.#evidence));
   }
 }
 

@@ -54,7 +54,39 @@ const subject = {
 const boundary = { product: { name: 'x', version: '1.0.0' }, settings: {}, tables: {}, catalogs: {} };
 const grant = { format: 'ambit/grant/v1', product: 'x', fingerprint: 'f', purpose: 'why', tables: {}, decisions: [] };
 
-async function begin(session: string): Promise<number> {
+const review = {
+  digest: 'r',
+  product: 'x',
+  version: '1.0.0',
+  environment: 'test',
+  fingerprint: 'f',
+  from: 'nothing',
+  root: null,
+  effect: 'widens',
+  needed: 2,
+  reviews: [
+    {
+      digest: 'd1',
+      who: 'ann',
+      key: 'k1',
+      reason: 'fine',
+      signedAt: '2026-03-01T00:00:00Z',
+      expires: '2026-06-01T00:00:00Z',
+    },
+  ],
+  breakGlass: {
+    digest: 'd2',
+    who: 'olga',
+    key: 'k2',
+    reason: 'fire',
+    signedAt: '2026-03-02T00:00:00Z',
+    until: '2026-03-02T01:00:00Z',
+  },
+};
+
+/** `approved`: the boundary is served because of reviews. */
+async function begin(session: string, approved: boolean = false): Promise<number> {
+  if (approved) await log.ensureReview(review);
   await log.ensureBoundary({ product: 'x', version: '1.0.0', environment: 'test', fingerprint: 'f', boundary });
   await log.ensureGrant('g', grant);
   const statement = { kind: 'sql', name: null, sql: 'SELECT 1', digest: 'd', parameters: {} } as const;
@@ -75,6 +107,7 @@ async function begin(session: string): Promise<number> {
     limits: {},
     credentials: {},
     traceparent: null,
+    ...(approved ? { review: review.digest } : {}),
   });
   return seq;
 }
@@ -146,6 +179,36 @@ test('a grant is there once, however many sessions had it, in however many runs'
   (await tables.ready(await run('b')))();
   await later();
   for (const table of ['grants', 'decisions', 'settings']) expect(files(table)).toHaveLength(1);
+});
+
+test('reviews are there once, each with who signed, and sessions say whether they ran under break-glass', async () => {
+  await end('a', await begin('a', true));
+  await reopen();
+  await end('b', await begin('b', true));
+  (await tables.ready(await run('c')))();
+  await later();
+  const told = (await rows('sessions')).map((row) => [row['session'], row['review'] ?? null, row['break_glass']]);
+  expect(told).toEqual([
+    ['a', 'r', true],
+    ['b', 'r', true],
+    ['c', null, false],
+  ]);
+  expect(files('reviews')).toHaveLength(1);
+  const signed = await rows('reviews');
+  expect(signed).toMatchObject([
+    { review: 'r', what: 'review', who: 'ann', reason: 'fine', replaced: 'nothing', statement: 'd1' },
+    { review: 'r', what: 'break-glass', who: 'olga', reason: 'fire', key_name: 'k2', statement: 'd2' },
+  ]);
+  expect(signed.map((row) => (row['expires'] as Date).toISOString())).toEqual([
+    '2026-06-01T00:00:00.000Z',
+    '2026-03-02T01:00:00.000Z',
+  ]);
+  // What is gone is built again.
+  await close();
+  rmSync(join(folder, 'tables/reviews'), { recursive: true });
+  await open();
+  (await tables.ready(await run('d')))();
+  expect(files('reviews')).toHaveLength(1);
 });
 
 test('many parts become one when nobody reads, and none goes away while somebody does', async () => {

@@ -29,13 +29,13 @@ function approveCommand(terminal: Terminal) {
   const command = new Command('approve')
     .description('show what differs, and sign that it may be served')
     .argument('<contract>', 'file of the contract')
-    .requiredOption('--environment <file>', 'the environment that it is approved for')
+    .requiredOption('--environment <file>', 'the environment that it is approved for, or its name')
     .requiredOption('--reason <text>', 'why')
     .requiredOption('--expires <when>', 'until when it may be served: 2027-01-31, or 90d')
     .option('--from <fingerprint>', 'what it takes the place of, or `nothing` (default: what was approved last)')
     .option('--author <address>', 'who wrote the change, beside those that git knows; may be repeated', together)
-    .option('--tests <file>', 'JSON of what the policy tests said: digest, fingerprint, passed, failed')
-    .option('--replay <file>', 'JSON of a replay against the boundary: digest, sessions, gain, lose');
+    .option('--tests [paths...]', 'run the policy tests and sign that they passed (default: those beside the contract)')
+    .option('--replay [log]', 'show and sign what it changes for recorded sessions (default: of the environment)');
   return withKey(command).action(async (contract, options) => {
     const { approve } = await import('../reviews/approve.ts');
     await approve(terminal, contract, options);
@@ -74,6 +74,7 @@ function checkCommand(terminal: Terminal) {
     .argument('[paths...]', 'contracts, or folders of them (default: this folder)')
     .requiredOption('--range <a..b>', 'the commits, as origin/main..HEAD')
     .requiredOption('--environment <file>', 'an environment; may be repeated', together)
+    .option('--replay <log>', 'an evidence log, or a copy of one: say what changes for its sessions')
     .addOption(jsonOption())
     .action(async (paths, options) => {
       const { checkRange } = await import('../reviews/check.ts');

@@ -1,10 +1,10 @@
-import type { Refusal } from '@ambit/review';
+import type { Counted, Refusal, SignedReplay } from '@ambit/review';
 import { NOTHING, short } from '@ambit/review';
 
 import { differenceMarkdown } from './difference-markdown.ts';
 import type { Called } from './difference.ts';
 
-import { printable } from '../display.ts';
+import { counted, printable } from '../display.ts';
 import type { Reviewed } from '../reviews/reviewed.ts';
 
 /** What is judged, in a line. */
@@ -80,14 +80,32 @@ export interface Checked extends Reviewed {
   /** `unchanged`: neither the boundary nor its approval is another than before. */
   readonly state: 'unchanged' | 'approved' | 'missing';
   readonly authors: readonly string[];
+  /** What it changes for recorded sessions; null: nobody asked. */
+  readonly replay: SignedReplay | null;
+}
+
+/** What programs read of a change. */
+export function checkedJson(checked: Checked): object {
+  const { state, authors, replay } = checked;
+  return { state, authors, ...statusJson(checked), ...(replay === null ? {} : { replay }) };
+}
+
+/** What a range of commits changes beside boundaries. */
+export interface CheckSummary {
+  /** Products with version and environment. */
+  readonly gone: readonly string[];
+  /** Environments that served only what owners approved, and do not any more. */
+  readonly unguarded: readonly string[];
+  readonly notes: readonly string[];
 }
 
 /** A summary for an owner, in Markdown. */
-export function checkMarkdown(all: readonly Checked[], gone: readonly string[], notes: readonly string[]): string {
+export function checkMarkdown(all: readonly Checked[], { gone, unguarded, notes }: CheckSummary): string {
   const touched = all.filter(({ state }) => state !== 'unchanged');
   const missing = touched.filter(({ state }) => state === 'missing').length;
   const lines = ['## Owner review', ''];
-  if (touched.length === 0 && gone.length === 0) lines.push('No boundary changes that an owner has to approve.');
+  if (touched.length === 0 && gone.length + unguarded.length === 0)
+    lines.push('No boundary changes that an owner has to approve.');
   else if (missing === 0) lines.push(`${touched.length} changed, all approved.`);
   else lines.push(`${touched.length} changed, **${missing} not approved**.`);
   if (touched.length > 0) {
@@ -105,7 +123,9 @@ export function checkMarkdown(all: readonly Checked[], gone: readonly string[], 
     }
   }
   for (const one of touched) lines.push('', ...checkedLines(one));
-  for (const name of gone) lines.push('', `- ${marked(name)} is no longer declared: nobody can open it.`);
+  for (const name of unguarded)
+    lines.push('', `- **${marked(name)} no longer serves only what owners approved**: nobody would have to.`);
+  for (const name of gone) lines.push('', `- ${marked(name)} is no longer declared, or no longer reviewed.`);
   for (const note of notes) lines.push('', `- ${marked(note)}`);
   return `${lines.join('\n')}\n`;
 }
@@ -117,19 +137,56 @@ export function calledOf({ product, verdict }: Pick<Reviewed, 'product' | 'verdi
 }
 
 function checkedLines(checked: Checked): readonly string[] {
-  const { product, verdict, authors } = checked;
+  const { verdict, authors, replay } = checked;
   return [
     `### ${marked(titleOf(checked))}`,
     '',
     differenceMarkdown(verdict.difference, calledOf(checked)),
     ...(authors.length === 0 ? [] : [`- written by ${marked(authors.join(', '))}`]),
-    ...verdict.counted.map(
-      ({ who, expires, reason }) => `- approved by **${marked(who)}** until ${expires}: ${marked(reason)}`,
-    ),
+    ...verdict.counted.map(approvalLine),
     ...verdict.refusals.map((refusal) => `- ${marked(refusalText({ ...refusal, file: null }))}`),
-    ...(verdict.covered
-      ? []
-      : waiting({ ...checked, product: { ...product } }).map((line) => `- ${marked(line.trim())}`)),
+    ...(verdict.covered ? [] : waiting(checked).map((line) => `- ${marked(line.trim())}`)),
+    ...(replay === null ? [] : replayLines(replay)),
+  ];
+}
+
+/** Who approved, and what they had run before they did. */
+function approvalLine({ who, expires, reason, tests, replay }: Counted): string {
+  const ran = [
+    ...(tests === undefined ? [] : [`${counted(tests.passed, 'policy test')} passed`]),
+    ...(replay === undefined ? [] : [`of ${counted(replay.sessions, 'recorded request')} ${gainText(replay)}`]),
+  ];
+  const said = ran.length === 0 ? '' : ` (${ran.join('; ')})`;
+  return `- approved by **${marked(who)}** until ${expires}${said}: ${marked(reason)}`;
+}
+
+function gainText({ gain, lose, effects }: SignedReplay): string {
+  return `${gain} gain, ${lose} lose, ${effects.mixed} see otherwise, ${effects.same} see the same`;
+}
+
+const replayed: Readonly<Record<SignedReplay['who'][number]['effect'], string>> = {
+  more: 'would see more',
+  less: 'would see less',
+  mixed: 'would see more and less, or otherwise',
+  refused: 'would be refused',
+  opened: 'were refused and would be let in',
+};
+
+/** What it changes for recorded sessions, by roles and purpose. */
+function replayLines(replay: SignedReplay): readonly string[] {
+  const { sessions, who } = replay;
+  const told = `${counted(sessions, 'recorded request')} against it: ${gainText(replay)}.`;
+  if (who.length === 0) return ['', told];
+  return [
+    '',
+    told,
+    '',
+    '| roles | purpose | requests | subjects | |',
+    '|---|---|---|---|---|',
+    ...who.map((one) => {
+      const roles = one.roles.length === 0 ? 'none' : one.roles.join(', ');
+      return `| ${[roles, one.purpose, String(one.sessions), String(one.subjects), replayed[one.effect]].map(marked).join(' | ')} |`;
+    }),
   ];
 }
 

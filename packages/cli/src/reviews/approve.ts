@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Signer } from '@ambit/contract';
 import {
@@ -20,7 +19,8 @@ import { differencePage } from '../page/difference.ts';
 import { calledOf, titleOf } from '../page/review.ts';
 import { say, type Terminal, writeOut } from '../terminal.ts';
 import { addedIn, authorsIn, authorsNow, gitOf } from './git.ts';
-import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
+import { refuseUntested, reportsOf } from './reports.ts';
+import { ownerBefore, type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
 import { confirmed, holderOf, type KeyOptions, momentOf, signerOf, toldFailure, whoOf } from './signing.ts';
 
 export interface ApproveOptions extends KeyOptions {
@@ -29,8 +29,10 @@ export interface ApproveOptions extends KeyOptions {
   readonly expires: string;
   readonly from?: string | undefined;
   readonly author?: readonly string[] | undefined;
-  readonly tests?: string | undefined;
-  readonly replay?: string | undefined;
+  /** Where the policy tests are; true: beside the contract. */
+  readonly tests?: true | readonly string[] | undefined;
+  /** Folder of the log; true: that of the environment. */
+  readonly replay?: true | string | undefined;
   readonly yes?: true | undefined;
 }
 
@@ -44,6 +46,7 @@ export async function approve(terminal: Terminal, contract: string, options: App
   const signer = await signerOf(options);
   const reviewed = await onlyOne(terminal, contract, options);
   const who = reviewer(reviewed, signer.key);
+  if (options.tests === undefined) refuseUntested(reviewed);
   const authors = await authorsOf(terminal, reviewed, options.author);
   if (who.emails.some((email) => authors.includes(email))) {
     throw new CliError(exitCodes.failed, `${who.name} wrote the change`, 'somebody else approves it');
@@ -51,6 +54,7 @@ export async function approve(terminal: Terminal, contract: string, options: App
   say(terminal, titleOf(reviewed));
   terminal.err.write(differencePage(reviewed.verdict.difference, calledOf(reviewed), false));
   say(terminal, `written by ${authors.join(', ')}`);
+  const reports = await reportsOf(terminal, reviewed, options);
   await confirmed(terminal, `Does ${who.name} approve this until ${instant(expires)}?`, options.yes);
 
   const { product, folder, verdict } = reviewed;
@@ -72,8 +76,7 @@ export async function approve(terminal: Terminal, contract: string, options: App
       who: whoOf(who, signer),
       signedAt: instant(now),
       expires: instant(expires),
-      ...(await reportOf('tests', options.tests)),
-      ...(await reportOf('replay', options.replay)),
+      ...reports,
     },
   };
   const text = await toldFailure(signStatement(statement, signer, REVIEW_NAMESPACE));
@@ -99,9 +102,10 @@ async function onlyOne(terminal: Terminal, contract: string, { environment, from
 }
 
 /** Whoever has the key, if a review of theirs can count. */
-function reviewer({ product, archive, verdict }: Reviewed, key: string): Signer {
-  const { owner } = product.boundary.product;
-  const before = verdict.from === NOTHING ? owner : archive.boundaries.get(verdict.from)?.product.owner;
+function reviewer(reviewed: Reviewed, key: string): Signer {
+  const { verdict } = reviewed;
+  const { owner } = reviewed.product.boundary.product;
+  const before = verdict.from === NOTHING ? owner : ownerBefore(reviewed);
   const agents = [...(owner.agents ?? []), ...(before?.agents ?? [])];
   if (holderOf(key, agents) !== null) {
     throw new CliError(exitCodes.failed, 'this is the key of an agent', 'a person approves: agents never count');
@@ -142,17 +146,4 @@ async function authorsOf(
   const known = [...new Set([...committed, ...(await authorsNow(git, files)), ...said])].toSorted();
   if (known.length > 0) return known;
   throw new CliError(exitCodes.usage, 'git does not know who wrote the change', 'name them: --author ADDRESS');
-}
-
-/** A report as it is signed into a review. Its form is that of the review's schema. */
-async function reportOf(name: 'tests' | 'replay', file: string | undefined): Promise<object> {
-  if (file === undefined) return {};
-  try {
-    const report = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
-    const members =
-      name === 'tests' ? ['digest', 'fingerprint', 'passed', 'failed'] : ['digest', 'sessions', 'gain', 'lose'];
-    return { [name]: Object.fromEntries(members.map((member) => [member, report[member]])) };
-  } catch (cause) {
-    throw new CliError(exitCodes.usage, `\`${file}\` is no report`, (cause as Error).message, { cause });
-  }
 }

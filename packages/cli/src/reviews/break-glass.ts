@@ -6,11 +6,11 @@ import {
   type BreakGlassStatement,
   instant,
   keepOpening,
-  removeOpening,
+  removeOpenings,
   signStatement,
   subjectOf,
 } from '@ambit/review';
-import { breakGlassOf, type Product } from '@ambit/session';
+import { breakGlassOf, type Product, productOf } from '@ambit/session';
 
 import { environmentOf } from '../environment.ts';
 import { stateOf } from '../evidence-log.ts';
@@ -32,7 +32,7 @@ const MINUTE_MS = 60_000;
 /** Opens a boundary that no owner approved, for a while: signs that, and puts it where the server looks. */
 export async function openWithoutReview(
   terminal: Terminal,
-  product: string,
+  asked: string,
   paths: readonly string[],
   options: OpenOptions,
 ): Promise<void> {
@@ -42,7 +42,8 @@ export async function openWithoutReview(
     const hint = `\`breakGlass.maxHours\` of the environment is ${breakGlass.maxHours}`;
     throw new CliError(exitCodes.failed, `${options.for} is longer than may be`, hint);
   }
-  const { boundary, fingerprint } = await named(terminal, product, paths, options.environment);
+  const { boundary, fingerprint } = await named(terminal, asked, paths, options.environment);
+  const { name: product, version } = boundary.product;
   const signer = await signerOf(options);
   const who = holderOf(signer.key, breakGlass.operators);
   if (who === null) {
@@ -54,7 +55,6 @@ export async function openWithoutReview(
   }
   const now = Date.now();
   const until = instant(now + ms);
-  const { version } = boundary.product;
   say(terminal, `${product} ${version} in ${environment}, ${fingerprint}: no owner approved it`);
   await confirmed(
     terminal,
@@ -84,7 +84,7 @@ export async function openWithoutReview(
 /** Ends an opening before its time. */
 export async function closeOpening(terminal: Terminal, product: string, environmentFile: string): Promise<void> {
   const { breakGlass, name } = await allowed(terminal, environmentFile);
-  if (await removeOpening(breakGlass.folder, product, name)) return say(terminal, `closed ${product}`);
+  if (await removeOpenings(breakGlass.folder, product, name)) return say(terminal, `closed ${product}`);
   throw new CliError(exitCodes.failed, `nobody opened \`${product}\``, null);
 }
 
@@ -101,15 +101,15 @@ async function allowed(
 
 async function named(
   terminal: Terminal,
-  product: string,
+  asked: string,
   paths: readonly string[],
   environment: string,
 ): Promise<Product> {
   const products = await loadContracts(terminal, paths, environment);
-  const found = products.find(({ boundary }) => boundary.product.name === product);
+  const found = productOf({ products }, asked);
   if (found !== undefined) return found;
-  const names = products.map(({ boundary }) => boundary.product.name).join(', ');
-  throw new CliError(exitCodes.usage, `no contract here declares \`${product}\``, `declared: ${names}`);
+  const names = products.map(({ boundary: { product } }) => `${product.name}@${product.version}`).join(', ');
+  throw new CliError(exitCodes.usage, `no contract here declares \`${asked}\``, `declared: ${names}`);
 }
 
 function durationOf(text: string): number {

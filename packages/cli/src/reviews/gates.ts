@@ -1,4 +1,4 @@
-import type { Problem } from '@ambit/contract';
+import { meantBy, type Problem } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Differ, Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
@@ -21,6 +21,8 @@ interface Gating {
 /** Gates before what is served, where the environment serves only what owners approved. */
 export class Gates {
   readonly #with: Gating;
+  /** What is recorded goes there. */
+  #log: EvidenceLog;
   readonly #known = new WeakMap<Product, Watch>();
   #served: readonly Watch[] = [];
   /** What would be served if somebody approved it. */
@@ -31,6 +33,7 @@ export class Gates {
 
   constructor(gating: Gating) {
     this.#with = gating;
+    this.#log = gating.log;
     this.#timer = setInterval(() => {
       this.#looking = this.#looking.then(() => this.#look());
     }, limits.reviewsEveryMs);
@@ -56,6 +59,11 @@ export class Gates {
       return product;
     });
     return { ...loaded, products };
+  }
+
+  /** Records go here from now on: to the same log, and to those who are told of what it takes. */
+  recordTo(log: EvidenceLog): void {
+    this.#log = log;
   }
 
   /** These are served from now on. */
@@ -85,22 +93,29 @@ export class Gates {
     await Promise.all(this.#served.map((watch) => this.#told(watch.stop('stopped'))));
   }
 
-  /** Whether something that is served would go, and this would come. */
+  /** Whether something that is served would go, or not be meant by a name any more, and this would come. */
   #replaces({ product }: Watch, next: readonly Watch[]): boolean {
-    const { name } = product.boundary.product;
+    const { name, version } = product.boundary.product;
+    const isIts = (watch: Watch): boolean => watch.product.boundary.product.name === name;
     const stays = (watch: Watch): boolean => next.some((one) => one.product.fingerprint === watch.product.fingerprint);
-    return this.#served.some((watch) => watch.product.boundary.product.name === name && watch.open() && !stays(watch));
+    const served = this.#served.filter(isIts);
+    if (served.some((watch) => watch.open() && !stays(watch))) return true;
+    return partsOf(version).some((asked) => {
+      const [was, is] = [served, next.filter(isIts)].map((watches) => meantBy(asked, watches.map(versionOf)));
+      return is === version && was !== version && served.some((watch) => watch.open() && versionOf(watch) === was);
+    });
   }
 
   async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {
-    const { log, engine, openings, tell } = this.#with;
+    const { engine, openings, tell } = this.#with;
     const { name } = product.boundary.product;
     const { environment: where } = product.boundary;
-    const root = (await log.lastReview(name, where))?.root ?? null;
+    const root = (await this.#log.lastReview(name, where))?.root ?? null;
     const folder = reviewsFolder(product.file, name, where);
     const differ: Differ = (from, to) => differWith(implicationOf(engine()))(from, to);
     const breakGlass = breakGlassOf(environment.value, openings);
-    return new Watch(product, await Gate.of({ product, folder, differ, root, breakGlass }, Date.now()), log, tell);
+    const gate = await Gate.of({ product, folder, differ, root, breakGlass }, Date.now());
+    return new Watch(product, gate, (body) => this.#log.append(body), tell);
   }
 
   async #look(): Promise<void> {
@@ -118,6 +133,16 @@ export class Gates {
   }
 }
 
+function versionOf({ product }: Watch): string {
+  return product.boundary.product.version;
+}
+
+/** What can be asked of a product to get a version without naming it whole. */
+function partsOf(version: string): readonly (string | null)[] {
+  const [major = '', minor = ''] = version.split('.');
+  return [null, major, `${major}.${minor}`];
+}
+
 function filesOf({ environment, products }: Loaded): readonly string[] {
   return [...environment.files, ...products.flatMap(({ files }) => files)];
 }
@@ -126,15 +151,15 @@ function filesOf({ environment, products }: Loaded): readonly string[] {
 class Watch {
   readonly product: Product;
   readonly gate: Gate;
-  readonly #log: EvidenceLog;
+  readonly #append: EvidenceLog['append'];
   readonly #tell: (line: string) => void;
   #said = '';
   #opening: Opening | null = null;
 
-  constructor(product: Product, gate: Gate, log: EvidenceLog, tell: (line: string) => void) {
+  constructor(product: Product, gate: Gate, append: EvidenceLog['append'], tell: (line: string) => void) {
     this.product = product;
     this.gate = gate;
-    this.#log = log;
+    this.#append = append;
     this.#tell = tell;
   }
 
@@ -185,20 +210,23 @@ class Watch {
     return `review: not serving ${name} ${version}: ${message}\nhint: ${hint}`;
   }
 
+  /** What cannot be recorded now is recorded at a later look. */
   async #record(standing: Standing): Promise<void> {
     const opening = standing.kind === 'opened' ? standing.opening : null;
     const before = this.#opening;
     if (opening?.digest === before?.digest) return;
-    this.#opening = opening;
     if (before !== null) {
       const over = Date.parse(before.until) <= Date.now();
       await this.#ended(before, standing.kind === 'approved' ? 'approved' : over ? 'over' : 'closed');
+      this.#opening = null;
     }
-    if (opening !== null) await this.#log.append({ type: 'break-glass.opened', ...this.#which(), opening });
+    if (opening === null) return;
+    await this.#append({ type: 'break-glass.opened', ...this.#which(), opening });
+    this.#opening = opening;
   }
 
   async #ended(opening: Opening, cause: 'over' | 'closed' | 'approved' | 'stopped'): Promise<void> {
-    await this.#log.append({ type: 'break-glass.ended', ...this.#which(), opening: opening.digest, cause });
+    await this.#append({ type: 'break-glass.ended', ...this.#which(), opening: opening.digest, cause });
   }
 
   #which() {

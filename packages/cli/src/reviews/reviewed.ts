@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path';
+import type { Boundary } from '@ambit/contract';
 import {
   type Archive,
   type Differ,
@@ -8,6 +9,7 @@ import {
   stepsTo,
   type Verdict,
   verdictOf,
+  withEffects,
 } from '@ambit/review';
 import { isReviewed, loadProducts, type Product } from '@ambit/session';
 
@@ -46,7 +48,7 @@ export async function reviewedProducts(
   environment: string,
   known: Known = {},
 ): Promise<readonly Reviewed[]> {
-  const bound = await environmentOf(environment);
+  const bound = await environmentOf(environment, paths);
   const files = await contractsOf(terminal, paths);
   return checked(async (engine) => {
     const differ = differWith(implicationOf(engine));
@@ -55,7 +57,7 @@ export async function reviewedProducts(
       products.map(async (product) => {
         const { name } = product.boundary.product;
         const folder = reviewsFolder(product.file, name, product.boundary.environment);
-        const archive = await readArchive(folder);
+        const archive = await withEffects(await readArchive(folder), differ);
         const verdict = await judge(product, archive, bound.files, known, differ);
         return {
           product,
@@ -87,6 +89,11 @@ async function judge(
     root: root?.(product) ?? null,
     ...(from === undefined ? {} : { from }),
   });
+}
+
+/** Who owned the product before the change; null where there was nothing. */
+export function ownerBefore({ archive, verdict }: Reviewed): Boundary['product']['owner'] | null {
+  return archive.boundaries.get(verdict.from)?.product.owner ?? null;
 }
 
 /** Where a boundary came from: its contract, its policies, and the environment with its bases; relative to a folder. */

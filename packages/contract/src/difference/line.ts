@@ -120,8 +120,3 @@ export function pointer(...parts: readonly (string | number)[]): string {
 export function quoted(names: readonly string[]): string {
   return names.map((name) => `\`${name}\``).join(', ');
 }
-
-/** `1 row`, `2 rows`. */
-export function plural(names: readonly unknown[], noun: string): string {
-  return names.length === 1 ? noun : `${noun}s`;
-}

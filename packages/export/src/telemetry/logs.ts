@@ -1,4 +1,4 @@
-import type { EvidenceRecord, RecordEnvelope, SessionIntent } from '@ambit/evidence';
+import type { BreakGlassEnded, EvidenceRecord, RecordEnvelope, SessionIntent } from '@ambit/evidence';
 import { TraceFlags } from '@opentelemetry/api';
 import type { JsonLogsSerializer } from '@opentelemetry/otlp-transformer';
 import { spanId, traceOf } from '../identity.ts';
@@ -67,22 +67,14 @@ function saidOf(record: EvidenceRecord, intent: SessionIntent | null): Said | nu
     const body = 'the evidence can be written again; while it could not, no session ran';
     return { severity: ERROR, eventName: 'ambit.evidence.gap', body, attributes: {} };
   }
-  if (record.type === 'source.drifted') {
-    const { product, table, state } = record;
-    return {
-      severity: state === 'closed' ? ERROR : INFO,
-      eventName: 'ambit.source.drifted',
-      body: `a table is ${state}: its data is other than it was`,
-      attributes: { 'db.namespace': product, 'db.collection.name': table, 'ambit.table.state': state },
-    };
-  }
   if (record.type === 'request.refused') {
     // Without a boundary the product is whatever was asked for, by anybody.
     const product = record.fingerprint === null ? {} : { 'db.namespace': record.product ?? '' };
     const attributes = { ...product, 'error.type': record.code, 'ambit.request': record.request };
     return { severity: INFO, eventName: 'ambit.request.refused', body: 'a request got no session', attributes };
   }
-  if (record.type !== 'session.outcome' || record.error === null) return null;
+  if (record.type !== 'session.outcome') return servedOf(record);
+  if (record.error === null) return null;
   const { session, status, error } = record;
   return {
     severity: status === 'crashed' || status === 'orphaned' || error.code === 'internal' ? ERROR : WARN,
@@ -95,4 +87,72 @@ function saidOf(record: EvidenceRecord, intent: SessionIntent | null): Said | nu
     },
     session: { id: session, traceparent: intent?.traceparent ?? null },
   };
+}
+
+/** What became of what is served: who changed it, who let it be served, and what its data is like. */
+function servedOf(record: EvidenceRecord): Said | null {
+  if (record.type === 'source.drifted') {
+    const { product, table, state } = record;
+    return {
+      severity: state === 'closed' ? ERROR : INFO,
+      eventName: 'ambit.source.drifted',
+      body: `a table is ${state}: its data is other than it was`,
+      attributes: { 'db.namespace': product, 'db.collection.name': table, 'ambit.table.state': state },
+    };
+  }
+  if (record.type === 'reload.applied') {
+    const { cause, products } = record;
+    const attributes = { 'ambit.reload.cause': cause, 'ambit.reload.products': products.length };
+    return { severity: INFO, eventName: 'ambit.reload.applied', body: 'files that changed are served', attributes };
+  }
+  if (record.type === 'reload.refused') {
+    const { cause, problems } = record;
+    const attributes = { 'ambit.reload.cause': cause, 'ambit.reload.problems': problems.length };
+    const body = 'files that changed are refused; what was served before is served still';
+    return { severity: ERROR, eventName: 'ambit.reload.refused', body, attributes };
+  }
+  return approvedOf(record);
+}
+
+/** Reasons are free text, and stay in the evidence. */
+function approvedOf(record: EvidenceRecord): Said | null {
+  if (record.type === 'review.applied') {
+    const { reviews, breakGlass, needed, effect, digest } = record;
+    return {
+      severity: breakGlass === null ? INFO : WARN,
+      eventName: 'ambit.review.applied',
+      body:
+        breakGlass === null
+          ? 'sessions run on a boundary because its owners approved it'
+          : 'sessions run on a boundary that no owner approved, because an operator opened it',
+      attributes: {
+        ...boundaryOf(record),
+        'ambit.review': digest,
+        'ambit.review.effect': effect,
+        'ambit.review.people': reviews.length,
+        'ambit.review.needed': needed,
+        'ambit.break_glass': breakGlass === null ? 'no' : 'yes',
+      },
+    };
+  }
+  if (record.type === 'break-glass.opened') {
+    const { who, until } = record.opening;
+    return {
+      severity: ERROR,
+      eventName: 'ambit.break_glass.opened',
+      body: 'an operator opened a boundary that no owner approved',
+      attributes: { ...boundaryOf(record), 'ambit.break_glass.operator': who, 'ambit.break_glass.until': until },
+    };
+  }
+  if (record.type !== 'break-glass.ended') return null;
+  return {
+    severity: WARN,
+    eventName: 'ambit.break_glass.ended',
+    body: 'a boundary that an operator had opened is no longer open because of that',
+    attributes: { ...boundaryOf(record), 'ambit.break_glass.cause': record.cause },
+  };
+}
+
+function boundaryOf({ product, version, fingerprint }: Pick<BreakGlassEnded, 'product' | 'version' | 'fingerprint'>) {
+  return { 'db.namespace': product, 'ambit.version': version, 'ambit.fingerprint': fingerprint };
 }

@@ -55,9 +55,9 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
     unit: '1',
     advice: { explicitBucketBoundaries: BATCHES },
   });
-  const running = meter.createUpDownCounter('ambit.sessions.running', {
-    description: 'Sessions with an intent and no outcome',
-  });
+  const present = (name: string, description: string) => meter.createUpDownCounter(name, { description });
+  const running = present('ambit.sessions.running', 'Sessions with an intent and no outcome');
+  const openings = present('ambit.break_glass.open', 'Boundaries that no owner approved and an operator has opened');
   observeGauges(meter, gauges);
   const ended = (
     record: Extract<EvidenceRecord, { type: 'session.outcome' }>,
@@ -85,6 +85,8 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
       // What opening the log wrote was not timed.
       if (durableAt > askedAt) appended.record((durableAt - askedAt) / 1_000, { type: record.type });
       if (record.type === 'session.intent') running.add(1, { product: record.product });
+      else if (record.type === 'break-glass.opened') openings.add(1, { product: record.product });
+      else if (record.type === 'break-glass.ended') openings.add(-1, { product: record.product });
       else if (record.type === 'request.refused') {
         // Without a boundary the product is whatever was asked for, by anybody.
         const product = record.fingerprint === null ? '' : (record.product ?? '');

@@ -1,7 +1,7 @@
 import { EvidenceUnavailable } from '@ambit/evidence';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
-import { openedProducts } from '../approval.ts';
+import { openedProducts } from '../break-glass.ts';
 import { RequestRefused } from '../problems.ts';
 import { refusalsOf } from '../schemas.ts';
 import type { Serving } from '../serving.ts';

@@ -5,21 +5,21 @@ import { BUILT, fileOf, type PartFiles, placeOf, ROWS, SERVED, UNFINISHED, write
 import { documentTables, type RecordTable, recordTables } from './rows.ts';
 
 /** Changes when the rows that records give do: what was built before is built again. */
-const FORMAT = 'ambit/evidence-tables/v3';
+const FORMAT = 'ambit/evidence-tables/v4';
 
 interface Mark {
   readonly format: string;
   readonly log: string;
   readonly header: string;
   readonly files: PartFiles;
-  /** Names of the grants and boundaries that its rows speak of. */
+  /** Names of the grants, boundaries and reviews that its rows speak of. */
   readonly documents: readonly string[];
 }
 
 /** What the tables hold whole. */
 export interface Built {
   readonly segments: Set<number>;
-  /** Names of grants and boundaries. */
+  /** Names of grants, boundaries and reviews. */
   readonly documents: Set<string>;
 }
 
@@ -59,13 +59,13 @@ export async function findBuilt(root: string, segments: readonly ReadableSegment
   return built;
 }
 
-/** Grants that are in both of their tables, and boundaries. */
+/** Grants that are in both of their tables, boundaries, and reviews. */
 async function documentsThere(root: string): Promise<ReadonlySet<string>> {
   const names = async (table: string): Promise<readonly string[]> =>
     (await readdir(join(root, table))).filter((file) => file.endsWith(ROWS)).map((file) => file.slice(0, -ROWS.length));
   const decisions = new Set(await names('decisions'));
   const grants = (await names('grants')).filter((name) => decisions.has(name));
-  return new Set([...grants, ...(await names('settings'))]);
+  return new Set([...grants, ...(await names('settings')), ...(await names('reviews'))]);
 }
 
 async function keepOnly(root: string, folder: string, names: ReadonlySet<string>): Promise<void> {

@@ -136,7 +136,7 @@ function unfinished(root: string, table: string, name: string): string {
   return join(root, UNFINISHED, `${table}-${name}`);
 }
 
-/** Writes the rows of a grant or a boundary, a file in each of its tables. */
+/** Writes the rows of a grant, a boundary or a review, a file in each of its tables. */
 export async function writeDocument(root: string, name: string, rows: DocumentRows): Promise<void> {
   for (const table of documentTables) {
     const found = rows[table];

@@ -2,18 +2,26 @@ import type { Boundary } from '@ambit/contract';
 import { type EvidenceLog, type EvidenceRecord, type SessionEvidence, sha256 } from '@ambit/evidence';
 import type { Grant } from '@ambit/policy';
 import { limits } from '../limits.ts';
-import { type DocumentRows, grantRows, refusalRows, sessionRows, settingsOf, type TableRow } from './rows.ts';
+import {
+  type DocumentRows,
+  grantRows,
+  refusalRows,
+  reviewRows,
+  sessionRows,
+  settingsOf,
+  type TableRow,
+} from './rows.ts';
 
 type Of<Type> = Extract<EvidenceRecord, { readonly type: Type }>;
 
 /** What a record is in the tables. */
 export interface Derived {
   readonly rows: readonly TableRow[];
-  /** Grants and boundaries that the rows speak of. */
+  /** Grants, boundaries and reviews that the rows speak of. */
   readonly documents: readonly Derivable[];
 }
 
-/** A grant or a boundary, whose rows are made where they are not there yet. */
+/** A grant, a boundary or a review, whose rows are made where they are not there yet. */
 export interface Derivable {
   /** Name of its files. */
   readonly name: string;
@@ -31,6 +39,7 @@ export class Projection {
   readonly #intents = new Kept<Of<'session.intent'>>(limits.intentsKeptMax);
   readonly #grants = new Kept<Of<'grant.issued'>>(limits.grantsKeptMax);
   readonly #boundaries = new Kept<Of<'boundary.loaded'>>(limits.boundariesKeptMax);
+  readonly #reviews = new Kept<Of<'review.applied'>>(limits.reviewsKeptMax);
 
   constructor(log: Pick<EvidenceLog, 'session'>) {
     this.#log = log;
@@ -46,6 +55,9 @@ export class Projection {
         return nothing;
       case 'boundary.loaded':
         this.#boundaries.keep(record.fingerprint, record);
+        return nothing;
+      case 'review.applied':
+        this.#reviews.keep(record.digest, record);
         return nothing;
       case 'request.refused':
         return { rows: refusalRows(record), documents: [] };
@@ -69,12 +81,13 @@ export class Projection {
     if (intent === undefined) return null;
     const grant = this.#grants.get(intent.grant);
     const boundary = this.#boundaries.get(intent.fingerprint);
-    // No row tells of reviews.
-    return grant === undefined || boundary === undefined ? null : { intent, outcome, grant, boundary, review: null };
+    const review = intent.review === undefined ? null : this.#reviews.get(intent.review);
+    if (grant === undefined || boundary === undefined || review === undefined) return null;
+    return { intent, outcome, grant, boundary, review };
   }
 }
 
-function documentsOf({ grant: issued, boundary: loaded }: SessionEvidence): readonly Derivable[] {
+function documentsOf({ grant: issued, boundary: loaded, review }: SessionEvidence): readonly Derivable[] {
   if (issued === null || loaded === null) return [];
   const boundary = loaded.boundary as unknown as Boundary;
   const grant = issued.grant as unknown as Grant;
@@ -84,6 +97,9 @@ function documentsOf({ grant: issued, boundary: loaded }: SessionEvidence): read
       name: nameOf('settings', loaded.fingerprint),
       rows: () => ({ settings: settingsOf(boundary, loaded.fingerprint) }),
     },
+    ...(review === null
+      ? []
+      : [{ name: nameOf('review', review.digest), rows: () => ({ reviews: reviewRows(review) }) }]),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Boundary } from '@ambit/contract';
-import type { EvidenceRecord, Json, SessionEvidence } from '@ambit/evidence';
+import type { EvidenceRecord, Json, ReviewApplied, SessionEvidence } from '@ambit/evidence';
 import type { Decision, Governor, Grant, Subject } from '@ambit/policy';
 
 // Records as rows of the product `evidence`. Pure: the same records give the same rows, which is why they can be built again.
@@ -14,15 +14,15 @@ export type TableRow = readonly [table: RecordTable, row: Row];
 export const recordTables = ['sessions', 'uses', 'credentials', 'opened', 'accesses', 'refusals'] as const;
 
 /**
- * Tables of grants and boundaries: a file for each of these, however many sessions had it. How often it was recorded would
- * tell each of its subjects about the others.
+ * Tables of grants, boundaries and reviews: a file for each of these, however many sessions had it. How often it was
+ * recorded would tell each of its subjects about the others.
  */
-export const documentTables = ['grants', 'decisions', 'settings'] as const;
+export const documentTables = ['grants', 'decisions', 'settings', 'reviews'] as const;
 
 export type RecordTable = (typeof recordTables)[number];
 export type DocumentTable = (typeof documentTables)[number];
 
-/** The rows of a grant or a boundary, in all tables that have some. */
+/** The rows of a grant, a boundary or a review, in all tables that have some. */
 export type DocumentRows = Readonly<Partial<Record<DocumentTable, readonly Row[]>>>;
 
 type Refusal = Extract<EvidenceRecord, { readonly type: 'request.refused' }>;
@@ -82,7 +82,7 @@ function askedBy({ tenant, principal, kind, onBehalfOf }: Subject): Row {
   return { tenant, principal, kind, on_behalf_of: behalf };
 }
 
-function sessionRow({ intent, outcome }: SessionEvidence, subject: Subject, report: Report): Row {
+function sessionRow({ intent, outcome, review }: SessionEvidence, subject: Subject, report: Report): Row {
   const { statement } = intent;
   const steps = outcome?.steps ?? {};
   return {
@@ -103,6 +103,9 @@ function sessionRow({ intent, outcome }: SessionEvidence, subject: Subject, repo
     format: intent.format,
     replay_of: intent.replay?.of,
     replayed_by: replayedBy(intent.replay?.by),
+    review: intent.review,
+    // Unknown where what it names is gone, and not no.
+    break_glass: intent.review === undefined ? false : review === null ? null : review.breakGlass !== null,
     status: outcome?.status,
     error_code: outcome?.error?.code,
     error_message: outcome?.error?.message,
@@ -239,6 +242,26 @@ export function settingsOf({ product, settings }: Boundary, fingerprint: string)
     value,
     origin,
   }));
+}
+
+/** Because of what a boundary was served: a row for each review that counted, and for an operator's opening. */
+export function reviewRows(applied: ReviewApplied): readonly Row[] {
+  const { digest, product, version, environment, fingerprint, from, effect, needed, reviews, breakGlass } = applied;
+  const key = { review: digest, fingerprint, product, version, environment, replaced: from, effect, needed };
+  const signed = (what: string, by: (typeof reviews)[number]): Row => ({
+    ...key,
+    what,
+    who: by.who,
+    key_name: by.key,
+    reason: by.reason,
+    signed_at: instant(by.signedAt),
+    expires: instant(by.expires),
+    statement: by.digest,
+  });
+  return [
+    ...reviews.map((review) => signed('review', review)),
+    ...(breakGlass === null ? [] : [signed('break-glass', { ...breakGlass, expires: breakGlass.until })]),
+  ];
 }
 
 /** As a timestamp in UTC is written. */

@@ -135,6 +135,7 @@ export async function sealRefusal(
 
 /** Codes whose messages are the server's own words, whatever was asked. */
 const OWN_WORDS = new Set([
+  'boundary_unapproved',
   'cancelled',
   'engine_crashed',
   'engine_unavailable',
@@ -150,6 +151,7 @@ const OWN_WORDS = new Set([
   'product_unknown',
   'purpose_required',
   'table_closed',
+  'version_ended',
 ]);
 
 function shownMessage(code: string, message: string): string {
