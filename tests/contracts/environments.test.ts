@@ -234,7 +234,8 @@ describe('what is wrong is said where it stands', () => {
       'where a base has a name',
       { 'test.yaml': own(''), 'base.yaml': base('name: test\n') },
       'base.yaml:3:1  unknown key `name`\n  hint: keys here: apiVersion, kind, extends, listen, tls, stores, engine, ' +
-        'evidence, evidenceKey, keys, exports, identity, review, breakGlass, settings, limits',
+        'evidence, evidenceKey, evidenceSeals, evidenceSealPeriod, witnesses, evidenceDatabase, keys, drift, exports, ' +
+        'identity, review, breakGlass, settings, limits',
     ],
     [
       'where a base cannot be read as YAML',
