@@ -18,7 +18,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { implicationOf } from '../../packages/cli/src/diff/compare.ts';
 import { slips } from './slips.ts';
-import { cedarOf, contractOf, type Draft, filters, pairs, PURPOSES, rows, VIEWS } from './product.ts';
+import { cedarOf, contractOf, type Draft, pairs, PURPOSES, rows, VIEWS } from './product.ts';
 
 // A difference that only narrows never shows anybody more: both boundaries are run on the engine, for every subject, and
 // what they show is compared.

@@ -373,9 +373,7 @@ describe('break-glass', () => {
     expect(rows.map((row) => row[7])).toEqual(expect.arrayContaining(['the till is down', 'a moment']));
     const sql = "SELECT count(*) FROM sessions WHERE break_glass AND product = 'stall'";
     expect(await lookBack('sam', sql)).toEqual([[rows.length]]);
-    expect(await lookBack('sam', "SELECT count(*) FROM sessions WHERE break_glass AND product = 'shop'")).toEqual([
-      [0],
-    ]);
+    expect(await lookBack('sam', sql.replace('stall', 'shop'))).toEqual([[0]]);
   });
 });
 

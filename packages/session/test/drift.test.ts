@@ -12,7 +12,7 @@ const vanished: Drift = { kind: 'vanished', column: 'id', declared: 'Int64', fou
 function watching() {
   const state = { drift: [vanished] as Drift[], away: false, records: [] as object[], said: [] as string[], looked: 0 };
   const engine = {
-    inspect: async (_: InspectRequest) => {
+    inspect: async () => {
       state.looked += 1;
       return { sources: { orders: { drift: state.drift, files: 1, filesTotal: 1, accesses: [] } } };
     },
