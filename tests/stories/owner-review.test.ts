@@ -309,9 +309,7 @@ describe('break-glass', () => {
     expect(nonsense.status).toBe(400);
     expect(nonsense.headers.get('ambit-break-glass')).not.toBeNull();
     expect((await ask('shop')).headers.get('ambit-break-glass')).toBeNull();
-    // To whom it is not there, nothing tells that it is, and is open.
-    for (const stranger of [await ask('stall', 'zoe'), await server.as(null, '/v1/products/stall')])
-      expect(stranger.headers.get('ambit-break-glass')).toBeNull();
+    expect((await ask('stall', 'zoe')).headers.get('ambit-break-glass')).toBeNull();
     expect(await (await server.as(null, '/health')).json()).toMatchObject({ status: 'alive', breakGlass: 1 });
     const { products } = (await (await server.as('sam', '/v1/products')).json()) as { products: { name: string }[] };
     expect(products.find(({ name }) => name === 'stall')).toMatchObject({ review: { state: 'break-glass' } });
