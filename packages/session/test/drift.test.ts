@@ -1,5 +1,5 @@
 import type { Boundary } from '@ambit/contract';
-import type { Drift, Engine, InspectRequest } from '@ambit/engine';
+import type { Drift, Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import type { Standing } from '@ambit/review';
 import { expect, it } from 'vitest';
