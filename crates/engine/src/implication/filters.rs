@@ -15,7 +15,7 @@ use super::nearby::said;
 use super::refute::{Known, Open, open};
 use super::sides::{Side, Stop, reads_others, subqueries};
 use super::terms::{Id, Terms};
-use super::trial::{Trial, claim_name};
+use super::trial::{Rows, Trial, claim_name};
 use super::truths::{FALSE, NULL, TRUE};
 use crate::check::Checker;
 use crate::check::symbolic::NotSymbolic;
@@ -162,7 +162,7 @@ fn undecided(
         }
     }
     let mut trial = Trial::new(schema, &all)?;
-    let whole = trial.rows();
+    let whole = trial.rows()?;
     if let Some(known) = way {
         for (name, id, data_type) in &proof.named {
             let Some(domain) = known.domains.get(*id) else { continue };
@@ -172,7 +172,7 @@ fn undecided(
             });
         }
     }
-    for rows in [trial.rows(), whole] {
+    for rows in [trial.rows()?, whole] {
         if let Some(row) = witness(&trial, &stronger.expressions, &asked, &rows)? {
             let counterexample = shown(&trial, &row);
             let reason = format!("a row {} passes, and not `{filter}`", described(&counterexample));
@@ -187,37 +187,43 @@ fn undecided(
 }
 
 /// A row of these for which all of the first are TRUE, and one of the second, if there are any, is not.
-fn witness(
-    trial: &Trial,
-    passed: &[Expr],
-    refused: &[&Expr],
-    rows: &[Vec<ScalarValue>],
-) -> Result<Option<Vec<ScalarValue>>> {
-    let mut left: Vec<bool> = vec![true; rows.len()];
-    for filter in passed {
-        for (kept, value) in left.iter_mut().zip(trial.values(filter, rows)?) {
-            *kept &= is_true(value.as_ref());
-        }
-    }
-    for filter in refused {
-        for (kept, value) in left.iter_mut().zip(trial.values(filter, rows)?) {
-            *kept &= value.is_some() && !is_true(value.as_ref());
-        }
-    }
-    for (row, _) in rows.iter().zip(left).filter(|(_, kept)| *kept) {
-        let mut again = true;
+fn witness(trial: &Trial, passed: &[Expr], refused: &[&Expr], rows: &Rows) -> Result<Option<Vec<ScalarValue>>> {
+    for rows in rows.parted() {
+        let mut left: Vec<bool> = vec![true; rows.count()];
         for filter in passed {
-            again &= is_true(trial.value(filter, row)?.as_ref());
+            for (kept, truth) in left.iter_mut().zip(trial.truths(filter, &rows)?) {
+                *kept &= truth == Some(true);
+            }
+        }
+        if !left.contains(&true) {
+            continue;
         }
         for filter in refused {
-            let value = trial.value(filter, row)?;
-            again &= value.is_some() && !is_true(value.as_ref());
+            for (kept, truth) in left.iter_mut().zip(trial.truths(filter, &rows)?) {
+                *kept &= truth == Some(false);
+            }
         }
-        if again {
-            return Ok(Some(row.clone()));
+        for (place, _) in left.iter().enumerate().filter(|(_, kept)| **kept) {
+            let row = rows.row(place)?;
+            if again(trial, passed, refused, &row)? {
+                return Ok(Some(row));
+            }
         }
     }
     Ok(None)
+}
+
+/// The same with claims as the engine has them.
+fn again(trial: &Trial, passed: &[Expr], refused: &[&Expr], row: &[ScalarValue]) -> Result<bool> {
+    let mut again = true;
+    for filter in passed {
+        again &= is_true(trial.value(filter, row)?.as_ref());
+    }
+    for filter in refused {
+        let value = trial.value(filter, row)?;
+        again &= value.is_some() && !is_true(value.as_ref());
+    }
+    Ok(again)
 }
 
 fn is_true(value: Option<&ScalarValue>) -> bool {
@@ -243,7 +249,7 @@ fn without_claim(
         }
     }
     let trial = Trial::new(schema, &stronger.expressions.iter().collect::<Vec<_>>())?;
-    let Some(row) = witness(&trial, &stronger.expressions, &[], &trial.rows())? else {
+    let Some(row) = witness(&trial, &stronger.expressions, &[], &trial.rows()?)? else {
         return Err(unknown());
     };
     let mut counterexample = shown(&trial, &row);

@@ -81,21 +81,16 @@ fn apart(
     lacking: &Expr,
 ) -> Result<Judgement, Stop> {
     let trial = Trial::new(schema, &[old, new])?;
-    let rows = trial.rows();
+    let rows = trial.rows()?;
     let (before, after) = (trial.values(old, &rows)?, trial.values(new, &rows)?);
-    let mut first: HashMap<(String, ScalarValue), usize> = HashMap::new();
-    for (place, row) in rows.iter().enumerate() {
-        let (Some(Some(shows)), Some(Some(showed))) = (after.get(place), before.get(place)) else {
-            continue;
-        };
-        let of = (format!("{:?}", trial.claims(row)), showed.clone());
-        let other = *first.entry(of).or_insert(place);
-        let Some(twin) = rows.get(other).filter(|twin| trial.same_claims(twin, row)) else {
-            continue;
-        };
+    let mut first: HashMap<(Vec<u32>, &ScalarValue), usize> = HashMap::new();
+    for (place, both) in before.iter().zip(&after).enumerate() {
+        let (Some(showed), Some(shows)) = both else { continue };
+        let other = *first.entry((rows.subject(place), showed)).or_insert(place);
         if after.get(other).is_some_and(|found| found.as_ref() == Some(shows)) {
             continue;
         }
+        let (twin, row) = (&rows.row(other)?, &rows.row(place)?);
         if !told_apart(&trial, (old, new), twin, row)? {
             continue;
         }
