@@ -24,7 +24,11 @@ const ROWS_FIRST: usize = 128;
 /// Values of one column.
 const VALUES_MAX: usize = 24;
 
+/// The table that claims are columns of: a column may be named like a claim. No name in SQL is empty.
+const CLAIMS: &str = "";
+
 /// Rows over what some expressions read: columns of the table, and claims as if they were columns.
+#[derive(Clone)]
 pub(super) struct Trial {
     schema: DFSchema,
     plain: SchemaRef,
@@ -44,16 +48,6 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn count(&self) -> usize {
         self.batch.num_rows()
-    }
-
-    /// The first of them, and the others.
-    pub(super) fn parted(&self) -> [Self; 2] {
-        let first = self.count().min(ROWS_FIRST);
-        let slice = |from: usize, count: usize| Self {
-            batch: self.batch.slice(from, count),
-            claims: self.claims.iter().map(|places| places.slice(from, count)).collect(),
-        };
-        [slice(0, first), slice(first, self.count() - first)]
     }
 
     pub(super) fn row(&self, place: usize) -> Result<Vec<ScalarValue>> {
@@ -93,7 +87,7 @@ impl Trial {
             .collect();
         for (id, field) in claims {
             let data_type = field.map_or(DataType::Null, |field| field.data_type().clone());
-            qualified.push((None, Arc::new(Field::new(id, data_type, false))));
+            qualified.push((Some(CLAIMS.into()), Arc::new(Field::new(id, data_type, false))));
         }
         let fields: Vec<Field> = qualified.iter().map(|(_, field)| field.as_ref().clone()).collect();
         let schema = DFSchema::new_with_metadata(qualified, Default::default())?;
@@ -117,7 +111,23 @@ impl Trial {
     }
 
     /// All rows of the values if they are few, else some of them. The same ones every time.
-    pub(super) fn rows(&self) -> Result<Rows> {
+    pub(super) fn all(&self) -> Result<Rows> {
+        self.rows(0, ROWS_MAX)
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Result<Rows> {
+        self.rows(0, ROWS_FIRST)
+    }
+
+    /// All of them in two parts, each made when it is looked at.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Result<Rows>> + '_ {
+        [(0, ROWS_FIRST), (ROWS_FIRST, ROWS_MAX)]
+            .into_iter()
+            .map(|(from, to)| self.rows(from, to))
+    }
+
+    fn rows(&self, from: usize, to: usize) -> Result<Rows> {
         let all = self
             .pools
             .iter()
@@ -130,15 +140,18 @@ impl Trial {
             state ^= state << 17;
             usize::try_from(state >> 33).unwrap_or_default() % choices.max(1)
         };
-        let count = all.unwrap_or(ROWS_MAX);
-        let mut places = vec![Vec::with_capacity(count); self.pools.len()];
-        for row in 0..count {
+        let to = to.min(all.unwrap_or(ROWS_MAX));
+        let from = from.min(to);
+        let mut places = vec![Vec::with_capacity(to - from); self.pools.len()];
+        for row in 0..to {
             let mut rest = row;
             for (pool, places) in self.pools.iter().zip(&mut places) {
                 let choices = pool.len().max(1);
                 let place = if all.is_some() { rest % choices } else { drawn(choices) };
                 rest /= choices;
-                places.push(u32::try_from(place).unwrap_or_default());
+                if row >= from {
+                    places.push(u32::try_from(place).unwrap_or_default());
+                }
             }
         }
         let column = |(pool, places): (&Vec<ScalarValue>, Vec<u32>)| -> Result<(ArrayRef, UInt32Array)> {
@@ -156,7 +169,7 @@ impl Trial {
             .unzip();
         let claims = places.get(self.columns..).unwrap_or_default().to_vec();
         Ok(Rows {
-            batch: self.batch(values, count)?,
+            batch: self.batch(values, to - from)?,
             claims,
         })
     }
@@ -186,7 +199,7 @@ impl Trial {
     fn claimless(&self, expression: &Expr) -> Result<Expr> {
         let column = |part: Expr| {
             Ok(match part {
-                Expr::Placeholder(claim) => Transformed::yes(Expr::Column(Column::new_unqualified(claim.id))),
+                Expr::Placeholder(claim) => Transformed::yes(Expr::Column(Column::new(Some(CLAIMS), claim.id))),
                 other => Transformed::no(other),
             })
         };
@@ -195,7 +208,8 @@ impl Trial {
 
     /// The same for one row, with claims as the engine has them: constants.
     pub(super) fn value(&self, expression: &Expr, row: &[ScalarValue]) -> Result<Option<ScalarValue>> {
-        let claim = |id: &str| self.fields.iter().zip(row).find(|(field, _)| field.name() == id);
+        let all = || self.fields.iter().zip(row).skip(self.columns);
+        let claim = |id: &str| all().find(|(field, _)| field.name() == id);
         let bound = expression
             .clone()
             .transform(|part| {
