@@ -216,7 +216,7 @@ fn atom(draw: &mut Draw) -> String {
         26 => format!("date_trunc('month', t) {op} {instant}"),
         27 => format!("n {op} $claims.level"),
         28 => format!("CAST(k AS BIGINT) - n {op} {number}"),
-        29 => format!("CAST(p AS BIGINT) {op} {number}"),
+        29 => format!("CAST(k AS DOUBLE) {op} {number}"),
         _ => (*draw.of(&FIXED)).to_string(),
     }
 }
