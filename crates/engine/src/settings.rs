@@ -1,6 +1,7 @@
 //! Every `datafusion.*` setting: DataFusion's default, what Ambit sets instead, and which of them a contract may set.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use ambit_protocol::SettingEntry;
 use datafusion::common::config::{ConfigOptions, Dialect};
@@ -66,6 +67,12 @@ const FREE_KEYS: [&str; 3] = [
     "datafusion.sql_parser.parse_float_as_decimal",
 ];
 
+/// All settings, by key. Listing them takes longer than planning a query.
+static KNOWN: LazyLock<BTreeMap<String, SettingEntry>> = LazyLock::new(|| {
+    let entries = entries().into_iter();
+    entries.map(|entry| (entry.key.clone(), entry)).collect()
+});
+
 /// Whether a contract or an environment may set `key`.
 pub(crate) fn settable(key: &str) -> bool {
     FREE_KEYS.contains(&key)
@@ -114,22 +121,21 @@ pub(crate) fn options(values: &BTreeMap<String, String>) -> Result<ConfigOptions
 pub(crate) fn accepted(
     values: &BTreeMap<String, String>,
 ) -> Result<(ConfigOptions, BTreeMap<String, DataFusionError>)> {
-    let known: BTreeMap<String, SettingEntry> = entries().into_iter().map(|entry| (entry.key.clone(), entry)).collect();
     let mut options = ConfigOptions::new();
     for (key, value) in AMBIT_VALUES {
         options.set(key, value)?;
     }
     let mut refused = BTreeMap::new();
     for (key, value) in values {
-        if let Err(error) = set(&mut options, &known, key, value) {
+        if let Err(error) = set(&mut options, key, value) {
             refused.insert(key.clone(), error);
         }
     }
     Ok((options, refused))
 }
 
-fn set(options: &mut ConfigOptions, known: &BTreeMap<String, SettingEntry>, key: &str, value: &str) -> Result<()> {
-    let entry = known
+fn set(options: &mut ConfigOptions, key: &str, value: &str) -> Result<()> {
+    let entry = KNOWN
         .get(key)
         .ok_or_else(|| DataFusionError::Configuration(format!("unknown setting `{key}`")))?;
     let fixed = entry.ambit.as_deref().unwrap_or(&entry.default);

@@ -49,10 +49,18 @@ impl Values {
     }
 
     pub(super) fn listed(values: &BTreeSet<Value>) -> Self {
-        let outside = values
-            .iter()
-            .fold(Self::all(), |rest, value| rest.and(&Self::one(value).not()));
-        outside.not()
+        let mut cuts: Vec<Cut> = vec![];
+        for value in values {
+            let begin = Cut::Before(value.clone());
+            // One that comes right after another goes on where that ends.
+            if cuts.last() == Some(&begin) {
+                cuts.pop();
+            } else {
+                cuts.push(begin);
+            }
+            cuts.push(after(value));
+        }
+        Self(cuts)
     }
 
     /// Strings that begin so: between the prefix and what comes after all that begin with it.

@@ -33,6 +33,59 @@ pub(super) fn failing(expression: &Expr, schema: &DFSchema) -> Result<HashSet<Ex
     Ok(found)
 }
 
+/// What stands between the ANDs of some filters, in their order.
+pub(super) fn conditions(filters: &[Expr]) -> Vec<&Expr> {
+    let mut all = vec![];
+    let mut due: Vec<&Expr> = filters.iter().rev().collect();
+    while let Some(filter) = due.pop() {
+        match filter {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::And,
+                right,
+            }) => due.extend([right.as_ref(), left.as_ref()]),
+            other => all.push(other),
+        }
+    }
+    all
+}
+
+/// Parts that are met on every row on which the condition is: not those behind an AND, an OR or a CASE.
+pub(super) fn met(condition: &Expr) -> Result<HashSet<&Expr>> {
+    let mut found = HashSet::new();
+    let mut due = vec![condition];
+    while let Some(part) = due.pop() {
+        found.insert(part);
+        match part {
+            Expr::BinaryExpr(BinaryExpr {
+                left,
+                op: Operator::And | Operator::Or,
+                ..
+            }) => {
+                // With its claims known, the whole of it may be a constant.
+                if !part.exists(|inner| Ok(matches!(inner, Expr::Placeholder(_))))? {
+                    due.push(left);
+                }
+            }
+            Expr::Case(case) => due.extend(
+                case.expr
+                    .as_deref()
+                    .or_else(|| case.when_then_expr.first().map(|(when, _)| when.as_ref())),
+            ),
+            Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "coalesce" => {
+                due.extend(args.first())
+            }
+            other => {
+                other.apply_children(|inner| {
+                    due.push(inner);
+                    Ok(TreeNodeRecursion::Continue)
+                })?;
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Whether it may fail where its parts do not.
 fn may_fail(part: &Expr, schema: &DFSchema) -> bool {
     match part {

@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, HashSet};
 
 use ambit_protocol::{Answer, ComparedList, Counterexample, ImpliesRequest, Judgement, TypedValue};
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, Result};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, DataFusionError, Result, plan_err};
 use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue;
 
 use super::domain::value_of;
-use super::failing::failing;
+use super::failing::{conditions, failing, met};
 use super::formula::{Formula, PARTS_MAX, Reader};
+use super::lists::{merge_with_claims, spelled_out};
 use super::nearby::said;
 use super::refute::{Known, Open, open};
 use super::sides::{Side, Stop, reads_others, subqueries};
-use super::terms::{Id, Terms};
+use super::terms::{Id, Terms, rounds};
 use super::trial::{Trial, claim_name};
 use super::truths::{FALSE, NULL, TRUE};
 use crate::check::Checker;
@@ -33,9 +35,12 @@ pub(super) fn judged(request: &ImpliesRequest, checker: &Checker<'_>, schema: &D
     let read = |list, sqls: &[String]| {
         Side::read(list, sqls, |sql| {
             let mut found = checker.symbolic_filter(sql, &request.table)?;
-            found.expression = checker
-                .simplified(&found.expression, schema)
-                .map_err(|error| NotSymbolic::Unplanned(error.strip_backtrace()))?;
+            found.expression = plain(checker, found.expression, schema).map_err(|error| {
+                NotSymbolic::Unplanned(match error {
+                    DataFusionError::Plan(reason) => reason,
+                    other => other.strip_backtrace(),
+                })
+            })?;
             Ok(found)
         })
     };
@@ -68,6 +73,20 @@ pub(super) fn judged(request: &ImpliesRequest, checker: &Checker<'_>, schema: &D
     } else {
         reasons.join("; ")
     }))
+}
+
+/// The filter simplified.
+fn plain(checker: &Checker<'_>, filter: Expr, schema: &DFSchema) -> Result<Expr> {
+    if rounds(&filter, schema)? {
+        return plan_err!("a cast that rounds is taken off where it is compared with a constant");
+    }
+    if merge_with_claims(&filter)? {
+        return plan_err!("two lists are put together once the claims are known");
+    }
+    match spelled_out(filter, schema)? {
+        Some(filter) => checker.simplified(&filter, schema),
+        None => plan_err!("a list is not compared that has items which are no constants, and is long or of floats"),
+    }
 }
 
 /// Both sides as formulas.
@@ -162,7 +181,7 @@ fn undecided(
         }
     }
     let mut trial = Trial::new(schema, &all)?;
-    let whole = trial.rows();
+    let whole = trial.clone();
     if let Some(known) = way {
         for (name, id, data_type) in &proof.named {
             let Some(domain) = known.domains.get(*id) else { continue };
@@ -172,8 +191,8 @@ fn undecided(
             });
         }
     }
-    for rows in [trial.rows(), whole] {
-        if let Some(row) = witness(&trial, &stronger.expressions, &asked, &rows)? {
+    for trial in [trial, whole] {
+        if let Some(row) = witness(&trial, &stronger.expressions, &asked)? {
             let counterexample = shown(&trial, &row);
             let reason = format!("a row {} passes, and not `{filter}`", described(&counterexample));
             return Ok(Judgement {
@@ -186,38 +205,45 @@ fn undecided(
     Err(unknown())
 }
 
-/// A row of these for which all of the first are TRUE, and one of the second, if there are any, is not.
-fn witness(
-    trial: &Trial,
-    passed: &[Expr],
-    refused: &[&Expr],
-    rows: &[Vec<ScalarValue>],
-) -> Result<Option<Vec<ScalarValue>>> {
-    let mut left: Vec<bool> = vec![true; rows.len()];
-    for filter in passed {
-        for (kept, value) in left.iter_mut().zip(trial.values(filter, rows)?) {
-            *kept &= is_true(value.as_ref());
-        }
-    }
-    for filter in refused {
-        for (kept, value) in left.iter_mut().zip(trial.values(filter, rows)?) {
-            *kept &= value.is_some() && !is_true(value.as_ref());
-        }
-    }
-    for (row, _) in rows.iter().zip(left).filter(|(_, kept)| *kept) {
-        let mut again = true;
+/// A row for which all of the first are TRUE, and one of the second, if there are any, is not.
+fn witness(trial: &Trial, passed: &[Expr], refused: &[&Expr]) -> Result<Option<Vec<ScalarValue>>> {
+    for rows in trial.parts() {
+        let rows = rows?;
+        let mut left: Vec<bool> = vec![true; rows.count()];
         for filter in passed {
-            again &= is_true(trial.value(filter, row)?.as_ref());
+            for (kept, truth) in left.iter_mut().zip(trial.truths(filter, &rows)?) {
+                *kept &= truth == Some(true);
+            }
+        }
+        if !left.contains(&true) {
+            continue;
         }
         for filter in refused {
-            let value = trial.value(filter, row)?;
-            again &= value.is_some() && !is_true(value.as_ref());
+            for (kept, truth) in left.iter_mut().zip(trial.truths(filter, &rows)?) {
+                *kept &= truth == Some(false);
+            }
         }
-        if again {
-            return Ok(Some(row.clone()));
+        for (place, _) in left.iter().enumerate().filter(|(_, kept)| **kept) {
+            let row = rows.row(place)?;
+            if again(trial, passed, refused, &row)? {
+                return Ok(Some(row));
+            }
         }
     }
     Ok(None)
+}
+
+/// The same with claims as the engine has them.
+fn again(trial: &Trial, passed: &[Expr], refused: &[&Expr], row: &[ScalarValue]) -> Result<bool> {
+    let mut again = true;
+    for filter in passed {
+        again &= is_true(trial.value(filter, row)?.as_ref());
+    }
+    for filter in refused {
+        let value = trial.value(filter, row)?;
+        again &= value.is_some() && !is_true(value.as_ref());
+    }
+    Ok(again)
 }
 
 fn is_true(value: Option<&ScalarValue>) -> bool {
@@ -243,7 +269,7 @@ fn without_claim(
         }
     }
     let trial = Trial::new(schema, &stronger.expressions.iter().collect::<Vec<_>>())?;
-    let Some(row) = witness(&trial, &stronger.expressions, &[], &trial.rows())? else {
+    let Some(row) = witness(&trial, &stronger.expressions, &[])? else {
         return Err(unknown());
     };
     let mut counterexample = shown(&trial, &row);
@@ -261,7 +287,7 @@ fn without_claim(
     })
 }
 
-/// What fails on one side alone: where it does nothing was visible, and now something is.
+/// What fails on one side alone, or on fewer rows: where it does nothing was visible, and now something is.
 fn fails_alone(
     request: &ImpliesRequest,
     schema: &DFSchema,
@@ -272,17 +298,46 @@ fn fails_alone(
     for filter in &stronger.expressions {
         shared.extend(failing(filter, schema)?);
     }
+    let (passed, asked) = (conditions(&stronger.expressions), conditions(&weaker.expressions));
     for (filter, sql) in weaker.expressions.iter().zip(&request.weaker) {
         for part in failing(filter, schema)? {
-            if !shared.contains(&part) || reads_others(&part, &request.unchanged)? {
-                let reason = format!(
-                    "`{sql}` may fail on some rows, and then nothing is visible: `{part}` is on one side alone"
-                );
-                return Ok(Some(Stop::CannotTell(reason)));
-            }
+            let why = if !shared.contains(&part) || reads_others(&part, &request.unchanged)? {
+                "is on one side alone"
+            } else if !subqueries(&part)?.is_empty() || fails_as_before(&part, &passed, &asked, &request.unchanged)? {
+                continue;
+            } else {
+                "may be met on fewer of them than before"
+            };
+            let reason = format!("`{sql}` may fail on some rows, and then nothing is visible: `{part}` {why}");
+            return Ok(Some(Stop::CannotTell(reason)));
         }
     }
     Ok(None)
+}
+
+/// Whether `passed` meets the part on every row on which `asked` does, each with its conditions in their order: what comes
+/// before it there comes before it here.
+fn fails_as_before(part: &Expr, passed: &[&Expr], asked: &[&Expr], unchanged: &[String]) -> Result<bool> {
+    for (place, condition) in asked.iter().enumerate() {
+        if !condition.exists(|inner| Ok(inner == part))? {
+            continue;
+        }
+        let there = asked.get(..place).unwrap_or_default();
+        let mut found = false;
+        for (here, other) in passed.iter().enumerate() {
+            let before = passed.get(..here).unwrap_or_default();
+            let alike = *other == *condition || met(other)?.contains(&part);
+            let mut wide = alike;
+            for earlier in before {
+                wide &= there.contains(earlier) && !reads_others(earlier, unchanged)?;
+            }
+            found |= wide;
+        }
+        if !found {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn shown(trial: &Trial, row: &[ScalarValue]) -> Counterexample {

@@ -9,14 +9,13 @@ use datafusion::logical_expr::{Between, BinaryExpr, Case, Expr, Like, Operator};
 use datafusion::scalar::ScalarValue;
 
 use super::domain::{Domain, Value, Values, is_text, text_of, value_of};
+use super::lists::ITEMS_MAX;
 use super::terms::{Id, Terms};
 use super::truths::{
     BOTH_NULL, EQUAL, FALSE, GREATER, LEFT_NULL, LESS, NULL, OUTCOMES, Outcomes, RIGHT_NULL, TRUE, Truths, comparison,
     mirrored, ordered, turned,
 };
 
-/// Items of a list that are looked at one by one.
-const ITEMS_MAX: usize = 64;
 /// Parts of predicates that are looked into. Of `(a AND b) IS UNKNOWN` each part is looked at twice, and so on inside.
 pub(super) const PARTS_MAX: u32 = 20_000;
 
@@ -95,7 +94,7 @@ impl Reader<'_, '_> {
             Expr::Between(between) => self.between(between, wanted),
             Expr::InList(list) => self.listed(list, wanted, predicate),
             Expr::Like(like) => self.like(like, wanted, predicate),
-            Expr::Case(case) => self.case(case, wanted),
+            Expr::Case(case) => self.case(case, wanted, predicate),
             _ => self.opaque(predicate, wanted),
         }
     }
@@ -309,7 +308,13 @@ impl Reader<'_, '_> {
     }
 
     /// The first branch whose condition is TRUE.
-    fn case(&mut self, case: &Case, wanted: Truths) -> Formula {
+    fn case(&mut self, case: &Case, wanted: Truths, whole: &Expr) -> Formula {
+        // Values of a CASE may be looked up by other means than `=`, which tells a zero from the negative one.
+        if let Some(base) = &case.expr
+            && !self.terms.type_of(base).is_some_and(|found| ordered(&found))
+        {
+            return self.opaque(whole, wanted);
+        }
         let mut any = vec![];
         let mut before = vec![];
         for (when, then) in &case.when_then_expr {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ambit_protocol::{Answer, CoarsensRequest, ComparedList, Counterexample, Judgement, TypedValue};
-use datafusion::common::{Column, DFSchema, ExprSchema, Result};
+use datafusion::common::{Column, DFSchema, ExprSchema, Result, plan_err};
 use datafusion::logical_expr::Expr;
 use datafusion::scalar::ScalarValue;
 
 use super::coarser::Seen;
 use super::filters::described;
+use super::lists::spelled_out;
 use super::sides::{Side, Stop, subqueries};
-use super::trial::{Trial, claim_name};
+use super::trial::{Rows, Trial, claim_name};
 use crate::check::Checker;
 
 fn judgement(answer: Answer, reason: impl Into<String>, counterexample: Option<Counterexample>) -> Judgement {
@@ -41,7 +42,11 @@ pub(super) fn judged(request: &CoarsensRequest, checker: &Checker<'_>, schema: &
     {
         return Ok(without_claim(request, claim));
     }
-    let (plain_old, plain_new) = (checker.simplified(&old, schema)?, checker.simplified(&new, schema)?);
+    let plain = |mask: Expr| match spelled_out(mask, schema)? {
+        Some(mask) => checker.simplified(&mask, schema),
+        None => plan_err!("a list has items that are no constants, and is long or of floats"),
+    };
+    let (plain_old, plain_new) = (plain(old)?, plain(new)?);
     for expression in [&plain_old, &plain_new] {
         if !subqueries(expression)?.is_empty() {
             return Err(Stop::CannotTell("a mask reads other rows".into()));
@@ -81,33 +86,19 @@ fn apart(
     lacking: &Expr,
 ) -> Result<Judgement, Stop> {
     let trial = Trial::new(schema, &[old, new])?;
-    let rows = trial.rows();
-    let (before, after) = (trial.values(old, &rows)?, trial.values(new, &rows)?);
-    let mut first: HashMap<(String, ScalarValue), usize> = HashMap::new();
-    for (place, row) in rows.iter().enumerate() {
-        let (Some(Some(shows)), Some(Some(showed))) = (after.get(place), before.get(place)) else {
+    for rows in [trial.first()?, trial.all()?] {
+        let Some([twin, row]) = twins(&trial, (old, new), &rows)? else {
             continue;
         };
-        let of = (format!("{:?}", trial.claims(row)), showed.clone());
-        let other = *first.entry(of).or_insert(place);
-        let Some(twin) = rows.get(other).filter(|twin| trial.same_claims(twin, row)) else {
-            continue;
-        };
-        if after.get(other).is_some_and(|found| found.as_ref() == Some(shows)) {
-            continue;
-        }
-        if !told_apart(&trial, (old, new), twin, row)? {
-            continue;
-        }
         let found = Counterexample {
-            row: trial.shown(twin),
-            other: Some(trial.shown(row)),
-            claims: trial.claims(row),
+            row: trial.shown(&twin),
+            other: Some(trial.shown(&row)),
+            claims: trial.claims(&row),
         };
         let reason = format!(
             "a row {} and one {} looked the same in `{}`, and would not",
             described(&only(&found.row)),
-            described(&only(&trial.shown(row))),
+            described(&only(&trial.shown(&row))),
             request.column,
         );
         return Ok(judgement(Answer::No, reason, Some(found)));
@@ -119,6 +110,24 @@ fn apart(
     Err(Stop::CannotTell(format!(
         "it is not known whether what the old mask shows is enough: the new one reads `{read}`"
     )))
+}
+
+/// Two rows of one subject of which the first shows the same and the second does not.
+fn twins(trial: &Trial, (old, new): (&Expr, &Expr), rows: &Rows) -> Result<Option<[Vec<ScalarValue>; 2]>> {
+    let (before, after) = (trial.values(old, rows)?, trial.values(new, rows)?);
+    let mut first: HashMap<(Vec<u32>, &ScalarValue), usize> = HashMap::new();
+    for (place, both) in before.iter().zip(&after).enumerate() {
+        let (Some(showed), Some(shows)) = both else { continue };
+        let other = *first.entry((rows.subject(place), showed)).or_insert(place);
+        if after.get(other).is_some_and(|found| found.as_ref() == Some(shows)) {
+            continue;
+        }
+        let (twin, row) = (rows.row(other)?, rows.row(place)?);
+        if told_apart(trial, (old, new), &twin, &row)? {
+            return Ok(Some([twin, row]));
+        }
+    }
+    Ok(None)
 }
 
 /// The same with claims as the engine has them.

@@ -11,9 +11,9 @@
 //!
 //! What can fail: a filter that fails fails the query, so nothing is visible where it does. A `weaker` that can fail where
 //! `stronger` cannot may have hidden a table that now opens: the answer is `yes` only if all that can fail in `weaker` is in
-//! `stronger` too, or no row passes that one at all. Which rows meet it is taken to be the same then: the order in which
-//! the engine evaluates conditions is not part of the question. A claim that `weaker` names and `stronger` does not is
-//! alike: subjects without it were refused.
+//! `stronger` too, and met there on all the rows that met it before (`failing`), or no row passes that one at all. The
+//! conditions are taken to be evaluated as they are written. A claim that `weaker` names and `stronger` does not is alike:
+//! subjects without it were refused.
 //!
 //! **Masks** ([`coarsens`]). `yes`: for all data and all claims, two rows of which `before` shows the same are shown the
 //! same by `after`; so nothing is shown that was not. Values are the same if their bytes are. A mask that fails shows no
@@ -30,6 +30,7 @@ mod domain;
 mod failing;
 mod filters;
 mod formula;
+mod lists;
 mod masks;
 mod nearby;
 mod refute;

@@ -42,6 +42,7 @@ pub(super) fn nearby(value: &ScalarValue) -> Vec<ScalarValue> {
         ScalarValue::TimestampMicrosecond(Some(instant), zone) => steps!(TimestampMicrosecond, instant, zone),
         ScalarValue::Decimal128(Some(number), precision, scale) => [number + 1, number - 1]
             .into_iter()
+            .filter(|near| near.unsigned_abs() < 10_u128.saturating_pow(u32::from(*precision)))
             .map(|near| ScalarValue::Decimal128(Some(near), *precision, *scale))
             .collect(),
         ScalarValue::Float32(Some(number)) => [number + 1.0, number - 1.0]

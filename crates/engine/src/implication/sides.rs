@@ -6,7 +6,7 @@ use ambit_protocol::{ComparedList, ComparisonProblem};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Expr, LogicalPlan, Subquery};
+use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, Subquery};
 
 use crate::check::symbolic::{NotSymbolic, Symbolic};
 
@@ -74,7 +74,10 @@ pub(super) fn varies(expression: &Expr) -> Result<bool> {
     let mut found = expression.is_volatile() || expression.exists(|part| Ok(by_order(part)))?;
     for subquery in subqueries(expression)? {
         subquery.subquery.apply_with_subqueries(|node| {
-            found |= matches!(node, LogicalPlan::Limit(_) | LogicalPlan::Window(_));
+            found |= matches!(
+                node,
+                LogicalPlan::Limit(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(Distinct::On(_))
+            );
             node.apply_expressions(|part| {
                 found |= part.is_volatile() || part.exists(|part| Ok(by_order(part)))?;
                 Ok(TreeNodeRecursion::Continue)

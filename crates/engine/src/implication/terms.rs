@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, TryCast};
 
 use super::domain::{Domain, is_text, text_of, values_of};
 
@@ -224,4 +225,24 @@ pub(super) fn keeps(from: &DataType, to: &DataType) -> bool {
             (Int8, Int16 | Int32 | Int64) | (Int16, Int32 | Int64) | (Int32, Int64)
         )
         || is_text(from) && is_text(to)
+}
+
+/// Whether it has a cast that gives several numbers or instants one value. DataFusion's simplifier takes it off a column
+/// that is compared with a constant, `CAST(price AS BIGINT) = 1` to `price = 1`, and not everywhere.
+pub(super) fn rounds(expression: &Expr, schema: &DFSchema) -> Result<bool> {
+    use DataType::{Decimal128, Timestamp};
+    expression.exists(|part| {
+        let (Expr::Cast(Cast { expr, field }) | Expr::TryCast(TryCast { expr, field })) = part else {
+            return Ok(false);
+        };
+        if matches!(expr.as_ref(), Expr::Literal(..)) {
+            return Ok(false);
+        }
+        Ok(match (expr.get_type(schema)?, field.data_type()) {
+            (Decimal128(..), to) if to.is_integer() => true,
+            (Decimal128(_, from), Decimal128(_, to)) => *to < from,
+            (Timestamp(from, _), Timestamp(to, _)) => *to < from,
+            _ => false,
+        })
+    })
 }

@@ -4,30 +4,63 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ambit_protocol::TypedValue;
-use datafusion::arrow::array::{Array, RecordBatch};
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::physical_expr::create_physical_expr;
+use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion::scalar::ScalarValue;
 
 use super::nearby::{common, nearby, typed};
 
 /// Rows that are tried.
 const ROWS_MAX: usize = 4_096;
+/// Rows that are tried before the others: most counterexamples are found here.
+const ROWS_FIRST: usize = 128;
 /// Values of one column.
 const VALUES_MAX: usize = 24;
 
+/// The table that claims are columns of: a column may be named like a claim. No name in SQL is empty.
+const CLAIMS: &str = "";
+
 /// Rows over what some expressions read: columns of the table, and claims as if they were columns.
+#[derive(Clone)]
 pub(super) struct Trial {
     schema: DFSchema,
+    plain: SchemaRef,
     fields: Vec<Field>,
     /// How many of the fields are columns.
     columns: usize,
     pools: Vec<Vec<ScalarValue>>,
+}
+
+/// Rows of a trial.
+pub(super) struct Rows {
+    batch: RecordBatch,
+    /// Of each claim, which of its values a row has.
+    claims: Vec<UInt32Array>,
+}
+
+impl Rows {
+    pub(super) fn count(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    pub(super) fn row(&self, place: usize) -> Result<Vec<ScalarValue>> {
+        let columns = self.batch.columns().iter();
+        columns
+            .map(|column| ScalarValue::try_from_array(column, place))
+            .collect()
+    }
+
+    /// Whose row it is: alike for rows of one subject.
+    pub(super) fn subject(&self, place: usize) -> Vec<u32> {
+        self.claims.iter().map(|places| places.value(place)).collect()
+    }
 }
 
 impl Trial {
@@ -54,13 +87,14 @@ impl Trial {
             .collect();
         for (id, field) in claims {
             let data_type = field.map_or(DataType::Null, |field| field.data_type().clone());
-            qualified.push((None, Arc::new(Field::new(id, data_type, false))));
+            qualified.push((Some(CLAIMS.into()), Arc::new(Field::new(id, data_type, false))));
         }
         let fields: Vec<Field> = qualified.iter().map(|(_, field)| field.as_ref().clone()).collect();
         let schema = DFSchema::new_with_metadata(qualified, Default::default())?;
         let pools = fields.iter().map(|field| pool(field, &constants)).collect();
         Ok(Self {
             schema,
+            plain: Arc::new(Schema::new(fields.clone())),
             fields,
             columns,
             pools,
@@ -77,7 +111,23 @@ impl Trial {
     }
 
     /// All rows of the values if they are few, else some of them. The same ones every time.
-    pub(super) fn rows(&self) -> Vec<Vec<ScalarValue>> {
+    pub(super) fn all(&self) -> Result<Rows> {
+        self.rows(0, ROWS_MAX)
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Result<Rows> {
+        self.rows(0, ROWS_FIRST)
+    }
+
+    /// All of them in two parts, each made when it is looked at.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Result<Rows>> + '_ {
+        [(0, ROWS_FIRST), (ROWS_FIRST, ROWS_MAX)]
+            .into_iter()
+            .map(|(from, to)| self.rows(from, to))
+    }
+
+    fn rows(&self, from: usize, to: usize) -> Result<Rows> {
         let all = self
             .pools
             .iter()
@@ -90,40 +140,76 @@ impl Trial {
             state ^= state << 17;
             usize::try_from(state >> 33).unwrap_or_default() % choices.max(1)
         };
-        (0..all.unwrap_or(ROWS_MAX))
-            .map(|row| {
-                let mut rest = row;
-                let values = self.pools.iter().map(|pool| {
-                    let place = if all.is_some() {
-                        rest % pool.len().max(1)
-                    } else {
-                        drawn(pool.len())
-                    };
-                    rest /= pool.len().max(1);
-                    pool.get(place).cloned().unwrap_or(ScalarValue::Null)
-                });
-                values.collect()
-            })
-            .collect()
+        let to = to.min(all.unwrap_or(ROWS_MAX));
+        let from = from.min(to);
+        let mut places = vec![Vec::with_capacity(to - from); self.pools.len()];
+        for row in 0..to {
+            let mut rest = row;
+            for (pool, places) in self.pools.iter().zip(&mut places) {
+                let choices = pool.len().max(1);
+                let place = if all.is_some() { rest % choices } else { drawn(choices) };
+                rest /= choices;
+                if row >= from {
+                    places.push(u32::try_from(place).unwrap_or_default());
+                }
+            }
+        }
+        let column = |(pool, places): (&Vec<ScalarValue>, Vec<u32>)| -> Result<(ArrayRef, UInt32Array)> {
+            let places = UInt32Array::from(places);
+            let values = ScalarValue::iter_to_array(pool.iter().cloned())?;
+            Ok((take(&values, &places, None)?, places))
+        };
+        let (values, places): (Vec<_>, Vec<_>) = self
+            .pools
+            .iter()
+            .zip(places)
+            .map(column)
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .unzip();
+        let claims = places.get(self.columns..).unwrap_or_default().to_vec();
+        Ok(Rows {
+            batch: self.batch(values, to - from)?,
+            claims,
+        })
     }
 
     /// The expression's value for each row; `None` where it fails.
-    pub(super) fn values(&self, expression: &Expr, rows: &[Vec<ScalarValue>]) -> Result<Vec<Option<ScalarValue>>> {
-        let bound = expression
-            .clone()
-            .transform(|part| {
-                Ok(match part {
-                    Expr::Placeholder(claim) => Transformed::yes(Expr::Column(Column::new_unqualified(claim.id))),
-                    other => Transformed::no(other),
-                })
-            })?
-            .data;
-        self.evaluated(&bound, rows)
+    pub(super) fn values(&self, expression: &Expr, rows: &Rows) -> Result<Vec<Option<ScalarValue>>> {
+        self.evaluated(&self.claimless(expression)?, &rows.batch)
+    }
+
+    /// Whether a predicate is TRUE, row by row; `None` where it fails.
+    pub(super) fn truths(&self, predicate: &Expr, rows: &Rows) -> Result<Vec<Option<bool>>> {
+        let physical = self.physical(&self.claimless(predicate)?)?;
+        let count = rows.batch.num_rows();
+        let all = physical.evaluate(&rows.batch).and_then(|value| value.into_array(count));
+        if let Ok(array) = &all
+            && let Some(truths) = array.as_boolean_opt()
+        {
+            return Ok(truths.iter().map(|truth| Some(truth == Some(true))).collect());
+        }
+        Ok(one_by_one(&physical, &rows.batch)
+            .into_iter()
+            .map(|value| value.map(|value| value == ScalarValue::Boolean(Some(true))))
+            .collect())
+    }
+
+    /// With claims as columns.
+    fn claimless(&self, expression: &Expr) -> Result<Expr> {
+        let column = |part: Expr| {
+            Ok(match part {
+                Expr::Placeholder(claim) => Transformed::yes(Expr::Column(Column::new(Some(CLAIMS), claim.id))),
+                other => Transformed::no(other),
+            })
+        };
+        Ok(expression.clone().transform(column)?.data)
     }
 
     /// The same for one row, with claims as the engine has them: constants.
     pub(super) fn value(&self, expression: &Expr, row: &[ScalarValue]) -> Result<Option<ScalarValue>> {
-        let claim = |id: &str| self.fields.iter().zip(row).find(|(field, _)| field.name() == id);
+        let all = || self.fields.iter().zip(row).skip(self.columns);
+        let claim = |id: &str| all().find(|(field, _)| field.name() == id);
         let bound = expression
             .clone()
             .transform(|part| {
@@ -136,43 +222,35 @@ impl Trial {
                 })
             })?
             .data;
-        Ok(self.evaluated(&bound, &[row.to_vec()])?.into_iter().next().flatten())
+        let values: Result<Vec<_>> = row.iter().map(|value| value.to_array_of_size(1)).collect();
+        let batch = self.batch(values?, 1)?;
+        Ok(self.evaluated(&bound, &batch)?.into_iter().next().flatten())
     }
 
-    fn evaluated(&self, bound: &Expr, rows: &[Vec<ScalarValue>]) -> Result<Vec<Option<ScalarValue>>> {
-        let physical = create_physical_expr(
+    fn physical(&self, bound: &Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        create_physical_expr(
             bound,
             &self.schema,
             &ExecutionProps::new(),
             &PhysicalPlanningContext::default(),
-        )?;
-        let batch = self.batch(rows)?;
-        let all = physical.evaluate(&batch).and_then(|value| value.into_array(rows.len()));
-        if let Ok(array) = all {
-            return (0..rows.len())
+        )
+    }
+
+    fn evaluated(&self, bound: &Expr, batch: &RecordBatch) -> Result<Vec<Option<ScalarValue>>> {
+        let physical = self.physical(bound)?;
+        let count = batch.num_rows();
+        match physical.evaluate(batch).and_then(|value| value.into_array(count)) {
+            Ok(array) => (0..count)
                 .map(|row| ScalarValue::try_from_array(&array, row).map(Some))
-                .collect();
+                .collect(),
+            Err(_) => Ok(one_by_one(&physical, batch)),
         }
-        let one = |row: usize| -> Option<ScalarValue> {
-            let value = physical.evaluate(&batch.slice(row, 1)).ok()?.into_array(1).ok()?;
-            ScalarValue::try_from_array(&value, 0).ok()
-        };
-        Ok((0..rows.len()).map(one).collect())
     }
 
-    fn batch(&self, rows: &[Vec<ScalarValue>]) -> Result<RecordBatch> {
-        let column = |place: usize| -> Result<Arc<dyn Array>> {
-            ScalarValue::iter_to_array(rows.iter().filter_map(|row| row.get(place).cloned()))
-        };
-        let columns: Result<Vec<_>> = (0..self.fields.len()).map(column).collect();
-        let options = datafusion::arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let schema = Arc::new(Schema::new(self.fields.clone()));
-        Ok(RecordBatch::try_new_with_options(schema, columns?, &options)?)
-    }
-
-    /// Whether two rows are of one subject.
-    pub(super) fn same_claims(&self, one: &[ScalarValue], other: &[ScalarValue]) -> bool {
-        one.get(self.columns..) == other.get(self.columns..)
+    fn batch(&self, columns: Vec<ArrayRef>, count: usize) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
+        let schema = Arc::clone(&self.plain);
+        Ok(RecordBatch::try_new_with_options(schema, columns, &options)?)
     }
 
     /// A row's columns.
@@ -198,6 +276,14 @@ impl Trial {
 pub(super) fn claim_name(id: &str) -> &str {
     let name = id.strip_prefix('$').unwrap_or(id);
     name.strip_prefix("claims.").unwrap_or(name)
+}
+
+fn one_by_one(physical: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Vec<Option<ScalarValue>> {
+    let one = |row: usize| {
+        let value = physical.evaluate(&batch.slice(row, 1)).ok()?.into_array(1).ok()?;
+        ScalarValue::try_from_array(&value, 0).ok()
+    };
+    (0..batch.num_rows()).map(one).collect()
 }
 
 fn pool(field: &Field, constants: &[ScalarValue]) -> Vec<ScalarValue> {

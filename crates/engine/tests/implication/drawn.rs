@@ -6,6 +6,15 @@ use datafusion::scalar::ScalarValue;
 /// Numbers by chance.
 pub struct Draw(u64);
 
+/// How many pairs a run asks about, and by which seed: more of them by `AMBIT_DRAWN_PAIRS` and `AMBIT_DRAWN_SEED`.
+pub fn asked(pairs: usize, seed: u64) -> (usize, u64) {
+    let given = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    (
+        given("AMBIT_DRAWN_PAIRS").map_or(pairs, |given: u64| usize::try_from(given).unwrap()),
+        given("AMBIT_DRAWN_SEED").unwrap_or(seed),
+    )
+}
+
 impl Draw {
     pub fn seeded(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
@@ -37,6 +46,7 @@ pub fn columns() -> Vec<Column> {
         ("d", "date", true),
         ("x", "double", true),
         ("t", "timestamp", true),
+        ("p", "decimal(9, 2)", true),
     ]
     .into_iter()
     .map(column)
@@ -50,7 +60,8 @@ pub fn rows(draw: &mut Draw, count: usize) -> Vec<Vec<ScalarValue>> {
     let numbers = [-9, -1, 0, 1, 3, 4, 5, 6, 7, 14, 15, 29, 30, 60, i64::MAX, i64::MIN];
     let small = [-7, -1, 0, 1, 2, 4, 5, 6, 10, i32::MAX, i32::MIN];
     let texts = [
-        "", "a", "ab", "abc", "abd", "aB", "b", "ac", "a%", "CA", "NV", "ä", "äb", "zab\n",
+        "", "a", "ab", "abc", "abd", "aB", "b", "ac", "a%", "CA", "NV", "ä", "äb", "zab\n", "a ", "a_b", "\\", "12",
+        "p",
     ];
     let floats = [
         f64::NAN,
@@ -61,8 +72,13 @@ pub fn rows(draw: &mut Draw, count: usize) -> Vec<Vec<ScalarValue>> {
         -1.5,
         f64::INFINITY,
         f64::NEG_INFINITY,
+        f64::MIN,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        -f64::NAN,
         4.0,
     ];
+    let prices = [0, 1, -1, 99, 100, 149, 150, 151, 400, 500, 999_999_999, -999_999_999];
     let instants = [
         0,
         1,
@@ -77,11 +93,11 @@ pub fn rows(draw: &mut Draw, count: usize) -> Vec<Vec<ScalarValue>> {
         -31 * DAY - 7,
     ];
     macro_rules! column {
-        ($variant:ident, $values:expr $(, $more:expr)?) => {
+        ($variant:ident, $values:expr $(, $more:expr)*) => {
             (0..count)
                 .map(|_| {
                     let null = draw.below(6) == 0;
-                    ScalarValue::$variant((!null).then(|| (*draw.of(&$values)).into()) $(, $more)?)
+                    ScalarValue::$variant((!null).then(|| (*draw.of(&$values)).into()) $(, $more)*)
                 })
                 .collect()
         };
@@ -99,9 +115,10 @@ pub fn rows(draw: &mut Draw, count: usize) -> Vec<Vec<ScalarValue>> {
         k.into_iter().map(filled).collect(),
         column!(Utf8View, texts),
         column!(Boolean, [true, false]),
-        column!(Date32, [-1, 0, 1, 10, 31, 365, 11_000]),
+        column!(Date32, [-1, 0, 1, 10, 31, 365, 11_000, -719_162]),
         column!(Float64, floats),
         column!(TimestampMicrosecond, instants, None),
+        column!(Decimal128, prices, 9, 2),
     ]
 }
 
@@ -114,7 +131,32 @@ const INSTANTS: [&str; 3] = [
     "TIMESTAMP '1970-01-02 00:00:00'",
     "TIMESTAMP '1969-12-31 12:00:00'",
 ];
-const FIXED: [&str; 26] = [
+const FIXED: [&str; 51] = [
+    "s NOT IN ('a', NULL)",
+    "s = NULL",
+    "n IS DISTINCT FROM NULL",
+    "s IS NOT DISTINCT FROM 'a'",
+    "s IN ($claims.state, 'p', 'b', 'NV')",
+    "s IN ('CA', 'a', 'abc', 'zz')",
+    "s NOT IN ($claims.state, 'p', 'b', 'NV')",
+    "s NOT IN ('CA', 'a', 'abc', 'zz')",
+    "left(s, 1) IN ('a', $claims.state)",
+    "n NOT IN (k, 5)",
+    "n IN (1, 4, 5, 6, $claims.level)",
+    "n BETWEEN 5 AND 1",
+    "k BETWEEN $claims.level AND 5",
+    "d = $claims.day",
+    "d < $claims.day AND d > DATE '1970-01-01'",
+    "CAST(t AS DATE) = DATE '1970-01-01'",
+    "CAST(n AS INT) > 4",
+    "t >= d",
+    "s LIKE 'a\\_%'",
+    "s LIKE ''",
+    "CASE s WHEN 'a' THEN b WHEN $claims.state THEN n > 4 END",
+    "CASE x WHEN 0.0 THEN TRUE WHEN 1.5 THEN b END",
+    "CASE WHEN k <> 0 THEN 10 / k = 2 ELSE FALSE END",
+    "p + 1.5 > 3",
+    "date_part('year', t) = 1970",
     "b",
     "NOT b",
     "b IS TRUE",
@@ -147,7 +189,7 @@ const FIXED: [&str; 26] = [
 fn atom(draw: &mut Draw) -> String {
     let (op, number, other) = (*draw.of(&COMPARED), *draw.of(&NUMBERS), *draw.of(&NUMBERS));
     let (text, day, instant) = (*draw.of(&TEXTS), *draw.of(&DAYS), *draw.of(&INSTANTS));
-    match draw.below(30) {
+    match draw.below(38) {
         0..=3 => format!("n {op} {number}"),
         4 => format!("n IN ({number}, {other})"),
         5 => format!("n NOT IN ({number}, {other}, 14)"),
@@ -169,6 +211,12 @@ fn atom(draw: &mut Draw) -> String {
         21 => format!("n % 2 {op} 0"),
         22 => format!("s {op} $claims.state"),
         23 => format!("n IN ({number}, NULL)"),
+        24 => format!("p {op} {}", draw.of(&["1.5", "1.505", "0", "4", "9999999.99"])),
+        25 => format!("p IN ({number}, 1.50)"),
+        26 => format!("date_trunc('month', t) {op} {instant}"),
+        27 => format!("n {op} $claims.level"),
+        28 => format!("CAST(k AS BIGINT) - n {op} {number}"),
+        29 => format!("CAST(k AS DOUBLE) {op} {number}"),
         _ => (*draw.of(&FIXED)).to_string(),
     }
 }
@@ -190,19 +238,38 @@ pub fn filter(draw: &mut Draw, levels: usize) -> String {
     }
 }
 
-/// Filters, some of them made of others.
+/// Filters, some of them made of others, and some next to others: with another constant or another comparison.
 pub fn filters(draw: &mut Draw, count: usize) -> Vec<String> {
     let mut all: Vec<String> = vec!["TRUE".into(), "FALSE".into()];
     while all.len() < count {
         let levels = draw.below(3);
         let one = filter(draw, levels);
         let old = draw.of(&all).clone();
-        all.push(match draw.below(6) {
+        // What is made of what was made does not grow without end.
+        let old = if old.len() > LONGEST { one.clone() } else { old };
+        all.push(match draw.below(8) {
             0 => format!("({old}) AND ({one})"),
             1 => format!("({one}) OR ({old})"),
             2 => format!("NOT (NOT ({old}) OR ({one}))"),
+            3 => old.replacen("n < ", "n <= ", 1).replacen("'ab'", "'abc'", 1),
+            4 => old.replacen('5', "6", 1).replacen(") AND (", ") OR (", 1),
             _ => one,
         });
+    }
+    all
+}
+
+/// Letters of a filter that another is made of.
+const LONGEST: usize = 240;
+
+/// Masks of a column, `value` written as that column. All are of its type.
+pub fn masks(draw: &mut Draw, atoms: &[&str], over: &[&str], count: usize) -> Vec<String> {
+    let mut all: Vec<String> = atoms.iter().map(|atom| (*atom).to_string()).collect();
+    while all.len() < count {
+        let (one, other) = (draw.of(&all).clone(), draw.of(&all).clone());
+        if one.len() + other.len() < LONGEST {
+            all.push(draw.of(over).replace("{1}", &one).replace("{2}", &other));
+        }
     }
     all
 }

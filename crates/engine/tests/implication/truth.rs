@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ambit_protocol::{Column, TypedValue};
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::optimizer::simplify_expressions::{ExprSimplifier, SimplifyContext};
@@ -26,6 +26,7 @@ fn arrow_type(name: &str) -> DataType {
         "int" => DataType::Int32,
         "bigint" => DataType::Int64,
         "double" => DataType::Float64,
+        "decimal(9, 2)" => DataType::Decimal128(9, 2),
         "string" => DataType::Utf8View,
         "date" => DataType::Date32,
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -61,35 +62,60 @@ impl Truth {
 
     /// The expression's value for each row; `None` where it fails.
     pub fn values(&self, sql: &str, claims: &Claims) -> Vec<Option<ScalarValue>> {
-        let mut bound = sql.to_string();
-        for (name, value) in claims {
-            bound = bound.replace(&format!("${name}"), value);
+        self.evaluated(&self.physical(&bound(sql, claims), sql.contains("coalesce")))
+    }
+
+    /// For which rows the predicate is true: as it is written, and as the engine runs it, simplified with its claims known.
+    /// A subject without a claim that it names is refused.
+    pub fn passes(&self, sql: &str, claims: &Claims) -> [Vec<bool>; 2] {
+        let bound = bound(sql, claims);
+        if bound.contains("$claims.") {
+            return [false, false].map(|none| vec![none; self.batch.num_rows()]);
         }
-        let physical = self.physical(&bound);
+        let written = sql.contains("coalesce");
+        [written, true].map(|simplified| {
+            let physical = self.physical(&bound, simplified);
+            let rows = self.batch.num_rows();
+            match physical.evaluate(&self.batch).and_then(|value| value.into_array(rows)) {
+                Ok(array) => array.as_boolean().iter().map(|truth| truth == Some(true)).collect(),
+                Err(_) => (0..rows)
+                    .map(|row| is_true(one(&physical, &self.batch.slice(row, 1)).as_ref()))
+                    .collect(),
+            }
+        })
+    }
+
+    fn evaluated(&self, physical: &Arc<dyn PhysicalExpr>) -> Vec<Option<ScalarValue>> {
         let rows = self.batch.num_rows();
         let whole = physical.evaluate(&self.batch).and_then(|value| value.into_array(rows));
         match whole {
             Ok(array) => (0..rows)
                 .map(|row| Some(ScalarValue::try_from_array(&array, row).unwrap()))
                 .collect(),
-            Err(_) => (0..rows).map(|row| one(&physical, &self.batch.slice(row, 1))).collect(),
+            Err(_) => (0..rows).map(|row| one(physical, &self.batch.slice(row, 1))).collect(),
         }
     }
 
-    fn physical(&self, sql: &str) -> Arc<dyn PhysicalExpr> {
+    /// `simplified`: as the engine does it before it runs. Needed for what runs as CASE alone.
+    fn physical(&self, sql: &str, simplified: bool) -> Arc<dyn PhysicalExpr> {
         let parsed = self.context.parse_sql_expr(sql, &self.schema);
         let mut expression = parsed.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        if sql.contains("coalesce") {
-            // It runs as CASE alone, which the simplifier makes of it. All else is not simplified here.
+        if simplified {
             let schema = Arc::new(self.schema.clone());
             let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_schema(schema).build());
             let coerced = simplifier.coerce(expression, &self.schema).unwrap();
-            expression = simplifier.simplify(coerced).unwrap();
+            // What cannot be folded fails for every row that it is evaluated on.
+            expression = simplifier.simplify(coerced.clone()).unwrap_or(coerced);
         }
         self.context
             .create_physical_expr(expression, &self.schema)
             .unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
+}
+
+fn bound(sql: &str, claims: &Claims) -> String {
+    let bind = |sql: String, (name, value): &(&str, &str)| sql.replace(&format!("${name}"), value);
+    claims.iter().fold(sql.to_string(), bind)
 }
 
 fn one(physical: &Arc<dyn PhysicalExpr>, row: &RecordBatch) -> Option<ScalarValue> {
