@@ -8,6 +8,10 @@ export const limits = {
   batchRecordsMax: 1_024,
   /** Of a batch, about; a record alone may be longer. */
   batchBytesMax: 16 * 1024 * 1024,
+  /** A record waits for others while so many sessions are open, unless as many records are there. */
+  gatherSessionsMin: 8,
+  /** For how long. */
+  gatherMs: 1,
   /** Kept on disk so that outcomes still fit when the disk is full. */
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { EvidenceContradiction, EvidenceUnavailable } from './errors.ts';
 import { limits } from './limits.ts';
 import { fitting, prepare, type Prepared, takeBatch } from './prepared.ts';
@@ -126,6 +127,7 @@ export class Writer {
     while (this.#queue.length + this.#steps.length > 0) {
       for (const step of this.#steps.splice(0)) await step();
       if (this.#queue.length === 0) continue;
+      await this.#gather();
       const batch = takeBatch(this.#queue);
       try {
         if (this.#failure !== null) await this.#heal();
@@ -135,6 +137,12 @@ export class Writer {
       }
     }
     this.#running = null;
+  }
+
+  /** Where many sessions are open their records come one by one: after a moment they share what makes them durable. */
+  async #gather(): Promise<void> {
+    const many = limits.gatherSessionsMin;
+    if (this.#tail.open.size >= many && this.#queue.length < many) await pause(limits.gatherMs);
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {

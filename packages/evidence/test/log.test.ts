@@ -248,3 +248,18 @@ it('tells of each sync and how many records it made durable, the header of a seg
   expect(batches.length).toBeLessThan(20);
   for (const { ms } of batches) expect(ms).toBeGreaterThan(0);
 });
+
+it('records of many open sessions that come one by one share what makes them durable', async () => {
+  const log = await open(await freshFolder());
+  await Promise.all(Array.from({ length: limits.gatherSessionsMin }, (_, at) => log.append(intent(`s${at}`))));
+  const batches: number[] = [];
+  log.onSync(({ records }) => void batches.push(records));
+  const waiting: Promise<unknown>[] = [];
+  for (let at = 0; at < 200; at += 1) {
+    waiting.push(log.append(refusal(`${at}`)));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(waiting);
+  expect(batches.reduce((sum, records) => sum + records, 0)).toBe(200);
+  expect(batches.length).toBeLessThan(200);
+});
