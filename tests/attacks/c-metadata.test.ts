@@ -246,7 +246,7 @@ describe('listings', () => {
     for (const word of [worlds.w.folder, 'SECRET', '.parquet', 'No such', 'os error', 'ambit://']) {
       expect(reply.text, word).not.toContain(word);
     }
-    expect(codeOf(reply)).toBe(table === 'gone' ? 'source_failed' : null);
+    expect(codeOf(reply)).toBe(table === 'gone' ? 'table_closed' : null);
   });
 
   test('C14 folders of other tenants are neither read out nor named', async () => {

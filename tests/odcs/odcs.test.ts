@@ -62,7 +62,7 @@ test('a contract is exported as what datacontract-cli takes', async () => {
       'export',
       join(root, 'examples/flights/flights.yaml'),
       '--environment',
-      join(root, 'examples/flights/development.yaml'),
+      join(root, 'examples/flights/environments/development.yaml'),
     ],
     { cwd },
   );

