@@ -122,9 +122,11 @@ function ofProduct(item: Item, grant: Grant, boundary: Boundary): object {
 /** What is the same in every operation of a product. */
 function narrowed({ parameters = [] }: Operation, { purpose }: Grant, { anonymous }: Boundary): object {
   const others = parameters.filter((one) => one.in !== 'path' && one.name !== PURPOSE);
+  // What a product's owners ask needs no purpose.
+  const hasPurpose = parameters.some(({ name }) => name === PURPOSE);
   const header = { name: PURPOSE, in: 'header', required: true, schema: { type: 'string', enum: [purpose] } };
   const nobody = anonymous?.purposes.includes(purpose) === true ? [{}] : [];
-  return { parameters: [...others, header], security: [{ bearer: [] }, ...nobody] };
+  return { parameters: [...others, ...(hasPurpose ? [header] : [])], security: [{ bearer: [] }, ...nobody] };
 }
 
 function ofQuery(item: Item, grant: Grant, boundary: Boundary, query: string): object {

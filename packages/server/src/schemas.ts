@@ -35,7 +35,8 @@ export const components = {
 const Name = Type.String({ minLength: 1, maxLength: 63, pattern: '^[a-z][a-z0-9_-]*$' });
 const Product = Type.String({
   minLength: 1,
-  maxLength: 128,
+  // As long as a part of a path may be.
+  maxLength: 100,
   pattern: '^[a-z][a-z0-9_-]*(@[0-9A-Za-z.-]+)?$',
   description:
     'Name of the product: its newest release. `name@1`: the newest of a major version. `name@1.2.0`: that one',
