@@ -14,6 +14,8 @@ export const limits = {
   treeFilesMax: 20_000,
   /** Of what git says at once. */
   gitBytesMax: 256 * 1024 ** 2,
+  /** Of what git says of a review's commits and authors. */
+  gitAnswerBytesMax: 64 * 1024 ** 2,
   /** Of the history of a contract. */
   historyCommitsMax: 5_000,
   /** Roles with a purpose that a review carries of a replay: those with the most sessions. */

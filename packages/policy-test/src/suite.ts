@@ -1,7 +1,7 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, extname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { inOrder, nearest, PolicyTests, type Problem, readDocument } from '@ambit/contract';
-import type { GivenValue } from '@ambit/session';
+import { findKind, type GivenValue } from '@ambit/session';
 
 type Declared = PolicyTests['tests'][string];
 type Case = Omit<Declared, 'cases'> & { readonly name?: string };
@@ -33,20 +33,8 @@ export interface Suite {
 }
 
 /** Files of policy tests among `paths`: a folder gives every YAML file beneath it whose kind is PolicyTests. */
-export async function findSuites(paths: readonly string[]): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const path of paths) {
-    if (!(await stat(path)).isDirectory()) {
-      found.push(path);
-      continue;
-    }
-    const entries = (await readdir(path, { recursive: true })).filter((entry) => !entry.includes('node_modules'));
-    for (const entry of entries.filter((name) => ['.yaml', '.yml'].includes(extname(name))).toSorted()) {
-      const text = await readFile(join(path, entry), 'utf8');
-      if (/^kind:\s*PolicyTests\s*$/m.test(text)) found.push(join(path, entry));
-    }
-  }
-  return found;
+export function findSuites(paths: readonly string[]): Promise<readonly string[]> {
+  return findKind(paths, 'PolicyTests');
 }
 
 /** Reads a file of policy tests, or says all that is wrong with it. */

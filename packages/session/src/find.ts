@@ -31,7 +31,16 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Contract files among `paths`: a folder gives every YAML file beneath it whose kind is DataProduct. */
-export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
+export function findContracts(paths: readonly string[]): Promise<readonly string[]> {
+  return findKind(paths, 'DataProduct');
+}
+
+/** Files among `paths`: a folder gives every YAML file beneath it that is of a kind. */
+export async function findKind(
+  paths: readonly string[],
+  kind: 'DataProduct' | 'PolicyTests',
+): Promise<readonly string[]> {
+  const ofKind = new RegExp(`^kind:\\s*${kind}\\s*$`, 'm');
   const found: string[] = [];
   for (const path of paths) {
     if (!(await stat(path)).isDirectory()) {
@@ -40,7 +49,7 @@ export async function findContracts(paths: readonly string[]): Promise<readonly 
     }
     for (const file of await filesBeneath(path, ['.yaml', '.yml'])) {
       const text = await readFile(file, 'utf8');
-      if (/^kind:\s*DataProduct\s*$/m.test(text)) found.push(file);
+      if (ofKind.test(text)) found.push(file);
     }
   }
   return found;

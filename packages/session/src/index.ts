@@ -5,7 +5,7 @@ export { type BoundEnvironment, loadEnvironment, unusedStores } from './environm
 export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './errors.ts';
 export { backedEvidence, loadEvidenceProduct, servedSettings } from './evidence/product.ts';
 export { type EvidenceTables, openEvidenceTables, tablesFolder } from './evidence/tables.ts';
-export { filesBeneath, findContracts } from './find.ts';
+export { filesBeneath, findContracts, findKind } from './find.ts';
 export { grantOf, isEnded, productUnknown } from './grant.ts';
 export {
   type Backing,

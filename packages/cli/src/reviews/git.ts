@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { CliError, exitCodes } from '../failure.ts';
+import { limits } from '../limits.ts';
 
 /** A git checkout, asked by the git that is there. */
 export interface Git {
@@ -15,8 +16,6 @@ export interface Git {
     options?: { readonly env?: Record<string, string>; readonly input?: string },
   ) => Promise<string>;
 }
-
-const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /** The checkout that a folder lies in; null if it lies in none, or there is no git. */
 export async function gitOf(folder: string): Promise<Git | null> {
@@ -32,7 +31,7 @@ function git(
   { env = {}, input = '' }: { readonly env?: Record<string, string>; readonly input?: string } = {},
 ): Promise<string> {
   return new Promise((done, fail) => {
-    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: OUTPUT_BYTES_MAX };
+    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: limits.gitAnswerBytesMax };
     const child = execFile('git', words, options, (error, out, err) => {
       if (error === null) done(out);
       else fail(new CliError(exitCodes.failed, `git ${words[0]}: ${err.trim() || error.message}`));
