@@ -35,6 +35,7 @@ const engine = await startEngine({
   memoryBytes: 1024 ** 3,
   spillBytes: 0,
   roots: [data],
+  endpoints: [],
   log: () => {},
 });
 const products = await loadProducts([contract], await loadEnvironment(environment), engine);
