@@ -6,11 +6,13 @@ import { isReviewed } from '@ambit/session';
 import { compareLog } from '../against.ts';
 import { environmentOf, isName } from '../environment.ts';
 import { CliError, exitCodes } from '../failure.ts';
+import { type Git, gitOf, type Range, rangeOf } from '../git/checkout.ts';
+import { authorsIn } from '../git/history.ts';
+import { withTree } from '../git/tree.ts';
 import { type Checked, checkedJson, checkMarkdown } from '../page/review.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
-import { authorsIn, type Git, gitOf, type Range, rangeOf, withTree } from './git.ts';
 import { replaySummary } from './reports.ts';
-import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
+import { type Reviewed, reviewedProducts, reviewersEver, sourcesOf } from './reviewed.ts';
 
 export interface CheckOptions {
   readonly range: string;
@@ -131,8 +133,8 @@ async function changed(
   const checked: Checked[] = [];
   for (const environment of environments) {
     const file = fileIn(tree, environment);
-    const authors = (product: Reviewed['product'], files: readonly string[]) =>
-      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree));
+    const authors = ({ product, files, archive }: Pick<Reviewed, 'product' | 'files' | 'archive'>) =>
+      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree), reviewersEver(archive, product));
     const found = await reviewedProducts(terminal, inTree(tree, paths), file, {
       authors,
       // A product that was reviewed goes on from there, whichever version it was: it does not begin anew.
@@ -145,7 +147,7 @@ async function changed(
       const place = { ...one, product: { ...one.product, file: relative(tree, one.product.file) }, environment };
       const state = stateOf(one, versionsOf(before, one.product));
       const replay = log === null || state === 'unchanged' ? null : await replayedIn(log, one);
-      checked.push({ ...place, authors: await authors(one.product, one.files), state, replay });
+      checked.push({ ...place, authors: await authors(one), state, replay });
     }
   }
   return checked;
