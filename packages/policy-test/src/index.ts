@@ -4,4 +4,4 @@ export { junit } from './junit.ts';
 export { type Unnoticed, unnoticed } from './mutants.ts';
 export { type Result, results, type Results } from './results.ts';
 export { findSuites, type PolicyTest, readSuite, type Suite } from './suite.ts';
-export { runTests, type Ran } from './run.ts';
+export { type Ran, type Running, runTests } from './run.ts';
