@@ -176,7 +176,7 @@ export interface BoundarySetting {
   readonly origin: 'contract' | 'environment' | 'ambit' | 'datafusion';
 }
 
-/** Limits of one session, and of all sessions of the product together (`concurrency`, `queue`). */
+/** Limits of one session, and of all sessions that a tenant has on the version together (`concurrency`, `queue`). */
 export interface BoundaryLimits {
   readonly timeoutMs: number;
   readonly memoryBytes: number;

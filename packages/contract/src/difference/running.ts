@@ -47,7 +47,8 @@ export function limitLines(before: BoundaryLimits, after: BoundaryLimits): reado
   });
   const together = (name: string): Rule<number> => ({
     name,
-    means: (old, now) => (now > old ? widens('more may ask at once') : narrows('fewer may ask at once')),
+    means: (old, now) =>
+      now > old ? widens('more of a tenant may ask at once') : narrows('fewer of a tenant may ask at once'),
   });
   const rules: Rules<BoundaryLimits> = {
     timeoutMs: of('the limit on milliseconds'),
@@ -59,8 +60,8 @@ export function limitLines(before: BoundaryLimits, after: BoundaryLimits): reado
     statementNodes: of('the limit on parts of a statement'),
     statementDepth: of('the limit on the depth of a statement'),
     planNodes: of('the limit on steps of a plan'),
-    concurrency: together('the limit on how many are open'),
-    queue: together('the limit on how many wait for one'),
+    concurrency: together('the limit on how many a tenant has open'),
+    queue: together('the limit on how many of a tenant wait for one'),
   };
   return members({ path: ['limits'], subject: 'sessions' }, before, after, rules);
 }
