@@ -62,7 +62,7 @@ export interface Verdict extends Coverage {
 }
 
 /** Boundaries that were approved, with the first boundaries of their chains. Time ends none of them: it ends being served. */
-export function establishedOf(archive: Archive): ReadonlyMap<string, ReadonlySet<string>> {
+function establishedOf(archive: Archive): ReadonlyMap<string, ReadonlySet<string>> {
   const links = linksOf(archive);
   const roots = new Map<string, Set<string>>();
   const waiting = [NOTHING];
