@@ -301,3 +301,9 @@ export function effectiveLimits(contract: Limits = {}, environment: Limits = {})
     queue: amount('queue', number),
   };
 }
+
+/** Limits that are lower than the contract's own, sorted. */
+export function loweredIn(limits: BoundaryLimits, own: BoundaryLimits): readonly (keyof BoundaryLimits)[] {
+  const names = Object.keys(limits) as (keyof BoundaryLimits)[];
+  return names.filter((name) => limits[name] < own[name]).toSorted();
+}

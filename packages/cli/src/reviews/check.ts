@@ -68,13 +68,12 @@ interface Before {
   readonly rules: ReadonlyMap<string, EnvironmentRules>;
 }
 
-/** What an environment says of who is let in, and is in no boundary. */
+/** What an environment says of reviews, and is in no boundary. */
 interface EnvironmentRules {
   /** Whether it serves only what owners approved. */
   readonly reviewed: boolean;
   /** As text that is the same for the same. */
   readonly breakGlass: string;
-  readonly identity: string;
 }
 
 function nameOf({ product: { boundary } }: Pick<Reviewed, 'product'>): string {
@@ -116,7 +115,6 @@ async function rulesOf(tree: string, { paths, environments }: Asked): Promise<Re
     rules.set(environment, {
       reviewed: isReviewed(value),
       breakGlass: canonicalize(value.breakGlass ?? null),
-      identity: canonicalize(value.identity ?? null),
     });
   }
   return rules;
@@ -171,17 +169,13 @@ function stateOf({ product, verdict }: Reviewed, before: readonly Reviewed[]): C
   return verdict.covered ? 'approved' : 'missing';
 }
 
-const NO_RULES: EnvironmentRules = { reviewed: false, breakGlass: 'null', identity: 'null' };
+const NO_RULES: EnvironmentRules = { reviewed: false, breakGlass: 'null' };
 
-/** What changes of who is let in without a boundary changing. */
+/** What changes of who may do without reviews, without a boundary changing. */
 function notesOf(environments: readonly string[], before: Before['rules'], after: Before['rules']): readonly string[] {
   return environments.flatMap((environment) => {
     const [old = NO_RULES, now = NO_RULES] = [before.get(environment), after.get(environment)];
-    const notes: string[] = [];
-    if (old.breakGlass !== now.breakGlass)
-      notes.push(`${environment}: \`breakGlass\` changes: who may open boundaries without a review, or for how long`);
-    if (old.identity !== now.identity)
-      notes.push(`${environment}: \`identity\` changes: whose word is taken for who asks`);
-    return notes;
+    if (old.breakGlass === now.breakGlass) return [];
+    return [`${environment}: \`breakGlass\` changes: who may open boundaries without a review, or for how long`];
   });
 }
