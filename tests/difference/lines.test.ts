@@ -30,6 +30,20 @@ beforeAll(async () => {
   flights = {
     ...product.boundary,
     anonymous: { purposes: ['research'], claims: { state: 'CA' } },
+    issuers: {
+      'https://id': {
+        audience: 'ambit',
+        jwks: 'jwks.json',
+        algorithms: ['ES256', 'EdDSA'],
+        tenant: 'mobility',
+        type: null,
+        principal: 'sub',
+        roles: 'roles',
+        kind: 'kind',
+        claims: { state: 'home_state' },
+      },
+    },
+    lowered: ['rows', 'timeoutMs'],
     tables: {
       ...product.boundary.tables,
       flights: {
@@ -71,17 +85,17 @@ function changed(value: unknown, [key, ...rest]: Path, change: (part: unknown) =
 }
 
 /** Members that may not be there, and those that may be null; maps and lists lose and gain. */
-const OPTIONAL = /^tables\.[^.]+\.(?:partitions|statistics)$/;
+const OPTIONAL = /^(?:issuers|lowered|tables\.[^.]+\.(?:partitions|statistics))$/;
 const NULLABLE =
-  /^(?:anonymous|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
+  /^(?:anonymous|issuers\.[^.]+\.(?:type|kind)|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
 const MAPS =
-  /^(?:purposes|claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
+  /^(?:purposes|claims|issuers|issuers\.[^.]+\.claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
 
 function somethingElse(path: Path, turn: number): (part: unknown) => unknown {
   const where = path.join('.');
   return (part) => {
     if (turn % 3 === 0 && NULLABLE.test(where))
-      return part === null ? (where.endsWith('tag') ? 'exact-time' : 1) : null;
+      return part === null ? (/tag$|^issuers/.test(where) ? 'exact-time' : 1) : null;
     if (turn % 3 === 0 && (OPTIONAL.test(where) || MAPS.test(path.slice(0, -1).join('.')))) return undefined;
     if (typeof part === 'string') return turn % 2 === 0 ? `${part} ` : `x${part}`;
     if (typeof part === 'number') return part + (turn % 2 === 0 ? 1 : -1);

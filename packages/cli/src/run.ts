@@ -80,7 +80,7 @@ function everyCommand(command: Command): Command[] {
 
 const exitCodesHelp = `
 Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 server not reachable or not serving,
-4 the answer broke off halfway, 130 interrupted.`;
+4 the answer broke off halfway, 130 interrupted, 143 terminated.`;
 
 function tell(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) {

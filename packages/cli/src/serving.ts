@@ -42,7 +42,7 @@ interface Options {
 /** Serves contracts until the process is told to stop. */
 export async function serveContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
   const stopped = new Promise<void>((stop) => {
-    terminal.onInterrupt(stop);
+    terminal.onInterrupt(() => stop());
   });
   const since = Date.now();
   const load = (): Promise<Loaded> => loadAll(terminal, paths, options.environment);

@@ -6,11 +6,13 @@ import {
   effectiveLimits,
   effectiveSettings,
   type EngineFacts,
+  loweredIn,
   maskedColumns,
 } from './draft.ts';
 import { deprecationProblems } from './deprecation.ts';
 import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
+import { issuerProblems, issuersOf } from './issuers.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
 import type { Contract, Environment } from './schema.ts';
@@ -62,6 +64,7 @@ export interface Prepared {
   readonly engineVersion: string;
   readonly settings: Readonly<Record<string, BoundarySetting>>;
   readonly limits: BoundaryLimits;
+  readonly lowered: readonly (keyof BoundaryLimits)[];
   readonly request: CheckRequest;
   readonly problems: readonly Problem[];
 }
@@ -80,6 +83,7 @@ export function prepare(
   const settings = effectiveSettings(draft, (key, message, hint) => {
     draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
   });
+  const limits = effectiveLimits(contract.limits, environment.value.limits);
   return {
     document,
     contract,
@@ -87,9 +91,14 @@ export function prepare(
     environmentProblem: environment.problem,
     engineVersion: facts.engineVersion,
     settings,
-    limits: effectiveLimits(contract.limits, environment.value.limits),
+    limits,
+    lowered: loweredIn(limits, effectiveLimits(contract.limits)),
     request: requestFor(contract, functions, settings),
-    problems: [...draft.problems, ...deprecationProblems(document, contract)],
+    problems: [
+      ...draft.problems,
+      ...deprecationProblems(document, contract),
+      ...issuerProblems(environment.value, environment.problem),
+    ],
   };
 }
 
@@ -204,6 +213,7 @@ export function boundaryOf(
 ): Boundary {
   const { contract, environment, request } = prepared;
   const { session = {}, anonymous } = contract;
+  const issuers = issuersOf(environment);
   return {
     format: 'ambit/boundary/v1',
     product: {
@@ -221,6 +231,7 @@ export function boundaryOf(
       anonymous === undefined
         ? null
         : { purposes: anonymous.purposes.toSorted(), claims: exact(anonymous.claims ?? {}) },
+    ...(Object.keys(issuers).length === 0 ? {} : { issuers }),
     ...(contract.evidence?.literals === 'sealed' ? { evidence: { literals: 'sealed' as const } } : {}),
     session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
     ...sourcesOf(contract, environment),
@@ -228,6 +239,7 @@ export function boundaryOf(
     functions: request.functions,
     settings: prepared.settings,
     limits: prepared.limits,
+    ...(prepared.lowered.length === 0 ? {} : { lowered: prepared.lowered }),
     policies,
     engine: { name: 'datafusion', version: prepared.engineVersion },
   };

@@ -1,32 +1,20 @@
 /** YAML to contract to boundary: schema, canonical JSON, fingerprint. No I/O but reading files. */
 export type {
-  Approvals,
   Boundary,
-  BoundaryCatalog,
   BoundaryBucket,
   BoundaryColumn,
-  BoundaryCredential,
-  BoundaryFormat,
-  BoundaryLimits,
-  BoundaryMask,
   BoundaryParameter,
-  BoundaryQuery,
-  BoundaryRowFilter,
-  BoundarySetting,
-  BoundaryStore,
   BoundaryTable,
-  BoundaryView,
   ClaimValue,
-  ProductDeprecation,
   ProductIdentity,
   Reads,
   Scope,
   Signer,
 } from './boundary.ts';
 export { readBoundary } from './boundary-file.ts';
-export { breaks, type VersionedContract } from './breaking.ts';
+export { breaks } from './breaking.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
-export { boundaryOf, type CheckReport, type CheckRequest, type Prepared, prepare, reportProblems } from './check.ts';
+export { boundaryOf, type CheckReport, type CheckRequest, prepare, reportProblems } from './check.ts';
 export { sunsetOf } from './deprecation.ts';
 export { difference } from './difference/difference.ts';
 export {
@@ -48,8 +36,8 @@ export {
   widens,
 } from './difference/line.ts';
 export { textualImplication } from './difference/textual.ts';
-export { type KeyProblem, type ListedKeys, readKeys } from './key-text.ts';
-export { type NamedKeys, namedProblems, signersOf } from './owner.ts';
+export { readKeys } from './key-text.ts';
+export { signersOf } from './owner.ts';
 export { keyBytes, keyId, keyText, openKey, type PublicKey } from './public-key.ts';
 export { SshReader, sshString } from './ssh-wire.ts';
 export { type Document, type Parsed, parseYaml, type Path, readDocument } from './document.ts';

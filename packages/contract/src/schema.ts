@@ -39,8 +39,8 @@ export const Limits = Type.Object(
     nodes: opt(Count('Parts of a parsed statement')),
     depth: opt(Count('Nesting of a parsed statement, flat operator chains counted as they nest')),
     steps: opt(Count('Steps of a plan once views and WITH are expanded')),
-    concurrency: opt(Count('Sessions of the product at once')),
-    queue: opt(Count('Requests that may wait for one of those', 0)),
+    concurrency: opt(Count('Sessions that a tenant has on the version at once')),
+    queue: opt(Count('Requests of a tenant that may wait for one of those', 0)),
   },
   { ...strict, description: 'What a session may use up. All are hard' },
 );

@@ -180,6 +180,18 @@ function owned(owner: Partial<Boundary['product']['owner']>): Partial<Boundary> 
   return { product: { ...base.product, owner: { ...base.product.owner, ...owner } } };
 }
 
+const issuer: NonNullable<Boundary['issuers']>[string] = {
+  audience: 'ambit',
+  jwks: 'https://id/keys',
+  algorithms: ['ES256'],
+  tenant: 'mobility',
+  type: null,
+  principal: 'sub',
+  roles: 'roles',
+  kind: null,
+  claims: {},
+};
+
 describe('other members', () => {
   test.each<[string, Partial<Boundary>, Partial<Boundary>, string, string]>([
     [
@@ -218,6 +230,37 @@ describe('other members', () => {
       'widens',
     ],
     ['functions more', {}, { functions: [...base.functions, 'upper', 'trim'].toSorted() }, 'widens', 'narrows'],
+    ['an issuer more', {}, { issuers: { 'https://id': issuer } }, 'widens', 'narrows'],
+    ...Object.entries({
+      audience: 'others',
+      jwks: 'other.json',
+      tenant: 'other',
+      principal: 'name',
+      roles: 'groups',
+      kind: 'kind',
+      claims: { state: 'home' },
+    }).map(([member, other]): [string, Partial<Boundary>, Partial<Boundary>, string, string] => [
+      `another ${member} of an issuer`,
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, [member]: other } } },
+      'widens',
+      'widens',
+    ]),
+    [
+      'an algorithm more',
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, algorithms: ['ES256', 'RS256'] } } },
+      'widens',
+      'narrows',
+    ],
+    [
+      'one type of tokens',
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, type: 'at+JWT' } } },
+      'narrows',
+      'widens',
+    ],
+    ['a limit that the environment sets', {}, { lowered: ['rows'] }, 'changes', 'changes'],
     ['a higher limit', {}, { limits: { ...base.limits, rows: 2 } }, 'widens', 'narrows'],
     ['another engine', {}, { engine: { name: 'datafusion', version: '56.0.0' } }, 'changes', 'changes'],
   ])('%s', async (_, before, after, effect, back) => {
