@@ -26,18 +26,30 @@ export function canonical(value: Json): string {
   return `{${written}}`;
 }
 
-/** A member of an object: its name, and both as they are written. */
-export type Member = readonly [name: string, written: string];
-
-/** Members of an object, each canonical. */
-export function membersOf(object: { readonly [name: string]: Json }): readonly Member[] {
-  return Object.keys(object).map((name) => [name, `${text(name)}:${canonical(object[name] as Json)}`]);
-}
-
-/** The object of these members, canonical. */
-export function objectOf(members: readonly Member[]): string {
-  const sorted = members.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([, written]) => written).join(',')}}`;
+/**
+ * Members of an object, canonical, in as many pieces as leave room between them for members of other names, which are in order
+ * and not known yet. Commas are where those will be: after each member of the first piece, before each of another.
+ */
+export function membersAround(
+  others: readonly string[],
+  object: { readonly [name: string]: Json },
+): readonly string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  for (const name of Object.keys(object).sort()) {
+    while (pieces.length < others.length && name > (others[pieces.length] as string)) {
+      pieces.push(piece);
+      piece = '';
+    }
+    const member = `${text(name)}:${canonical(object[name] as Json)}`;
+    piece += pieces.length === 0 ? `${member},` : `,${member}`;
+  }
+  while (pieces.length < others.length) {
+    pieces.push(piece);
+    piece = '';
+  }
+  pieces.push(piece);
+  return pieces;
 }
 
 /** Whether a text is the canonical form of the value that it was parsed to. */
