@@ -29,6 +29,7 @@ export async function governing(scale, rounds, raw, named) {
     memoryBytes: 2 ** 28,
     spillBytes: 0,
     roots: [],
+    endpoints: [],
     log: () => {},
   });
   try {

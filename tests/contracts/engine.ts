@@ -10,6 +10,7 @@ export function checkingEngine(): Promise<Engine> {
     memoryBytes: 2 ** 28,
     spillBytes: 0,
     roots: [],
+    endpoints: [],
     log: () => {},
   });
 }

@@ -14,6 +14,7 @@ use datafusion::execution::cache::cache_manager::CacheManagerConfig;
 use datafusion::execution::memory_pool::MemoryPool;
 
 use crate::beneath::open_root;
+use crate::endpoints::Endpoints;
 use crate::memory::process_pool;
 use crate::source::shared_caches;
 use crate::spill::WorkerSpill;
@@ -22,7 +23,7 @@ use crate::template::{Template, TemplateError};
 use crate::{Session, check, facts, implication, inspect};
 
 /// What an engine may use up.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EngineConfig {
     /// Memory that all sessions together may reserve, in bytes.
     pub memory_bytes: u64,
@@ -32,6 +33,8 @@ pub struct EngineConfig {
     pub spill_bytes: u64,
     /// Templates that are kept; the oldest goes first.
     pub templates_max: usize,
+    /// Servers of remote stores.
+    pub endpoints: Arc<Endpoints>,
 }
 
 /// Why an engine did not start.
@@ -77,6 +80,7 @@ pub struct Engine {
     /// File footers alone, keyed by mount: see [`crate::scope::mount_of`].
     pub(crate) caches: CacheManagerConfig,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) endpoints: Arc<Endpoints>,
     templates: Mutex<Templates>,
     roots: Mutex<HashMap<PathBuf, Arc<Dir>>>,
     open: AtomicU64,
@@ -101,6 +105,7 @@ impl Engine {
             spill,
             caches: shared_caches(),
             tasks: Arc::new(Tasks::default()),
+            endpoints: config.endpoints,
             templates: Mutex::new(Templates {
                 max: config.templates_max.max(1),
                 ..Templates::default()

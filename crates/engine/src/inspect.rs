@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ambit_protocol::{Drift, DriftKind, InspectReport, InspectRequest, Source, SourceFormat, SourceState, Store};
 use datafusion::arrow::datatypes::{DataType, Schema};
-use datafusion::common::{Result, internal_datafusion_err};
+use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -20,6 +20,7 @@ use crate::csv_header::{Names, csv_header};
 use crate::declared::keeps_values;
 use crate::engine::Engine;
 use crate::partitions::{hold_place, parted};
+use crate::remote_store::is_unreachable;
 use crate::resources::mount;
 use crate::scope::mount_of;
 use crate::source::{arrow_schema, format_of, objects, url_of};
@@ -49,8 +50,8 @@ pub(crate) async fn inspect(engine: &Engine, request: &InspectRequest) -> Inspec
         let looked = AssertUnwindSafe(looking.look()).catch_unwind().await;
         let mut state = match looked {
             Ok(Ok(state)) => state,
-            Ok(Err(error)) => unreadable(&source.path, &error.to_string()),
-            Err(_) => unreadable(&source.path, "its reader panicked"),
+            Ok(Err(error)) => failed(&source.path, &error),
+            Err(_) => unread(DriftKind::Unreadable, &source.path, "its reader panicked"),
         };
         state.accesses = AccessLog::accesses(&access);
         report.sources.insert(name.clone(), state);
@@ -58,9 +59,18 @@ pub(crate) async fn inspect(engine: &Engine, request: &InspectRequest) -> Inspec
     report
 }
 
-fn unreadable(object: &str, why: &str) -> SourceState {
+fn failed(object: &str, error: &DataFusionError) -> SourceState {
+    let kind = if is_unreachable(error) {
+        DriftKind::Unreachable
+    } else {
+        DriftKind::Unreadable
+    };
+    unread(kind, object, &error.to_string())
+}
+
+fn unread(kind: DriftKind, object: &str, why: &str) -> SourceState {
     let drift = Drift {
-        kind: DriftKind::Unreadable,
+        kind,
         column: None,
         declared: None,
         found: Some(told(why)),
@@ -89,7 +99,7 @@ impl Looking<'_> {
         let Some((name, store)) = request.stores.get_key_value(&source.store) else {
             return Err(internal_datafusion_err!("the source names no store of the request"));
         };
-        let mount = mount_of(&request.boundary, name, store);
+        let mount = mount_of(&request.boundary, name, store, &request.credentials);
         let state = self.state(name, store, &mount)?;
         let url = url_of(&mount, &source.path)?;
         let (format, extension) = format_of(&source.format);
@@ -116,7 +126,7 @@ impl Looking<'_> {
                 Ok(Columns::Typed(found)) => drift.extend(compare(&files, &found, place)),
                 Ok(Columns::Named(names)) => drift.extend(compare_names(&files, &names, place)),
                 Ok(Columns::Untold) => {}
-                Err(error) => drift.extend(unreadable(place, &error.to_string()).drift),
+                Err(error) => drift.extend(failed(place, &error).drift),
             }
         }
         Ok(SourceState {
@@ -129,7 +139,8 @@ impl Looking<'_> {
 
     /// A session of its own, with this source's store and nothing else.
     fn state(&self, name: &String, store: &Store, mounted: &str) -> Result<SessionState> {
-        let stores = mount(self.engine, std::iter::once((name, store, mounted)), &self.access)?;
+        let store = std::iter::once((name, store, mounted));
+        let stores = mount(self.engine, store, &self.request.credentials, &self.access)?;
         let runtime = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::clone(&self.engine.memory))
             .with_cache_manager(self.engine.caches.clone())

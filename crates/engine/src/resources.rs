@@ -1,19 +1,23 @@
 //! One session's runtime: its own memory pool, spill, stores and caches' keys. One function builds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ambit_protocol::{EngineErrorCode, OpenSession, Store};
+use ambit_protocol::{EngineErrorCode, OpenSession, Store, StoreCredential};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::AccessLog;
 use crate::engine::Engine;
 use crate::error::Fault;
+use crate::local_store::LocalStore;
 use crate::memory::SessionPool;
+use crate::remote_store::{Bucket, Credential, RemoteStore};
+use crate::scope::Mounts;
 use crate::source::STORES_URL;
 use crate::spill::SessionSpill;
-use crate::store::{LocalStore, SessionStores};
+use crate::store::{SessionStore, SessionStores};
 use crate::template::Template;
 
 /// What a session may use up, and the counters that tell.
@@ -28,7 +32,12 @@ pub(crate) struct Resources {
 
 /// Builds the runtime of a session. Nothing in it comes from the process: no default store, no temporary folder, no
 /// environment.
-pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession) -> Result<Resources, Fault> {
+pub(crate) fn resources(
+    engine: &Engine,
+    template: &Template,
+    open: &OpenSession,
+    mounts: &Mounts,
+) -> Result<Resources, Fault> {
     let unusable = |error: &dyn std::fmt::Display| {
         Fault::new(EngineErrorCode::Internal, "the session could not be assembled").detail(error)
     };
@@ -38,12 +47,11 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
     let spill = SessionSpill::new(&engine.spill, open.limits.spill_bytes);
     let access = Arc::new(AccessLog::default());
     let spec = &template.spec;
-    let mounts = &template.mounts;
     let stores = spec
         .stores
         .iter()
         .filter_map(|(name, store)| Some((name, store, mounts.get(name)?.as_str())));
-    let stores = mount(engine, stores, &access)?;
+    let stores = mount(engine, stores, &open.credentials, &access)?;
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::clone(&pool) as _)
         .with_disk_manager_builder(spill.disk_manager())
@@ -64,25 +72,61 @@ pub(crate) fn resources(engine: &Engine, template: &Template, open: &OpenSession
 pub(crate) fn mount<'a>(
     engine: &Engine,
     stores: impl Iterator<Item = (&'a String, &'a Store, &'a str)>,
+    credentials: &BTreeMap<String, StoreCredential>,
     access: &Arc<AccessLog>,
 ) -> Result<SessionStores, Fault> {
     let mut mounted = Vec::new();
     for (name, store, mount) in stores {
-        let Store::Local { root, credential } = store;
-        let root = engine.root(Path::new(root)).map_err(|error| {
-            Fault::new(
-                EngineErrorCode::SourceFailed,
-                format!("store `{name}` cannot be opened"),
-            )
-            .detail(error)
-        })?;
-        mounted.push(LocalStore::new(
-            root,
-            mount,
-            Arc::clone(access),
-            name,
-            credential.as_deref(),
-        ));
+        let closed = |error: &dyn std::fmt::Display| {
+            let message = format!("store `{name}` cannot be opened");
+            Fault::new(EngineErrorCode::SourceFailed, message).detail(error)
+        };
+        let access = Arc::clone(access);
+        mounted.push(match store {
+            Store::Local { root } => {
+                let root = engine.root(Path::new(root)).map_err(|error| closed(&error))?;
+                SessionStore::Local(Arc::new(LocalStore::new(root, mount, access, name)))
+            }
+            Store::S3 {
+                bucket,
+                prefix,
+                endpoint,
+                virtual_hosted,
+                region,
+                credential,
+            } => {
+                let bucket = Bucket {
+                    name: bucket,
+                    prefix,
+                    endpoint,
+                    virtual_hosted: *virtual_hosted,
+                    region,
+                };
+                let door = engine.endpoints.door(endpoint);
+                let door = door.ok_or_else(|| closed(&"the worker may not talk to its server"))?;
+                let credential = match credential {
+                    None => None,
+                    Some(reference) => {
+                        let given = credentials.get(reference);
+                        Some(signing(
+                            reference,
+                            given.ok_or_else(|| closed(&"it has no credential"))?,
+                        ))
+                    }
+                };
+                let store = RemoteStore::new(bucket, credential.as_ref(), door, mount, access, name);
+                SessionStore::Remote(Arc::new(store.map_err(|error| closed(&error))?))
+            }
+        });
     }
     Ok(SessionStores::new(STORES_URL, mounted))
+}
+
+fn signing<'a>(reference: &'a str, credential: &'a StoreCredential) -> Credential<'a> {
+    Credential {
+        reference,
+        key_id: &credential.key_id,
+        secret_key: &credential.secret_key,
+        session_token: credential.session_token.as_deref(),
+    }
 }

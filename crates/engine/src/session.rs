@@ -19,7 +19,7 @@ use crate::memory::SessionPool;
 use crate::report::{Room, operators};
 use crate::resources::{Resources, resources};
 use crate::run::{Delivered, Run};
-use crate::scope::Scope;
+use crate::scope::{Scope, mounts_of};
 use crate::tasks::Tasks;
 use crate::template::Template;
 
@@ -40,7 +40,8 @@ pub struct Session {
 impl Session {
     pub(crate) fn assemble(engine: Arc<Engine>, template: Arc<Template>, open: OpenSession) -> Result<Self, Fault> {
         let arrived = Instant::now();
-        let resources = resources(&engine, &template, &open)?;
+        let mounts = mounts_of(&template, &open);
+        let resources = resources(&engine, &template, &open, &mounts)?;
         let mut clock = ExecutionProps::new();
         clock.query_execution_start_time = DateTime::from_timestamp_micros(open.clock_micros);
         let state = template
@@ -50,7 +51,7 @@ impl Session {
             .with_execution_props(clock)
             .build();
         let tasks = Tasks::within(&engine.tasks);
-        let scope = Scope::new(template, open);
+        let scope = Scope::new(template, open, mounts);
         Ok(Self {
             open: engine.count(),
             scope,

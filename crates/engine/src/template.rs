@@ -15,12 +15,13 @@ use datafusion::sql::sqlparser::ast::Expr as SqlExpr;
 use datafusion::sql::sqlparser::dialect::Dialect;
 use sha2::{Digest, Sha256};
 
+use crate::beneath::plain;
 use crate::error::{Fault, table_closed};
 use crate::functions::FunctionSet;
 use crate::gate::dialect::dialect;
 use crate::gate::statement::{Bounds, admit_expression};
 use crate::probing::rules;
-use crate::scope::mount_of;
+use crate::scope::{Mounts, fixed_mounts};
 use crate::settings;
 use crate::types;
 
@@ -68,8 +69,8 @@ pub(crate) struct Template {
     pub function_names: BTreeSet<String>,
     /// Everything: policies are written and reviewed by the owner.
     policy_functions: OnceLock<FunctionSet>,
-    /// Names of the stores' mounts, by store.
-    pub mounts: BTreeMap<String, String>,
+    /// The stores' mounts, where they are the same for every session.
+    pub mounts: Option<Arc<Mounts>>,
     builder: SessionStateBuilder,
     tables: HashMap<String, OnceLock<Result<Arc<CompiledTable>, Fault>>>,
 }
@@ -95,11 +96,7 @@ impl Template {
             tables: spec.tables.keys().map(|name| (name.clone(), OnceLock::new())).collect(),
             policy_functions: OnceLock::new(),
             options: Arc::new(options),
-            mounts: spec
-                .stores
-                .iter()
-                .map(|(name, store)| (name.clone(), mount_of(&spec.boundary, name, store)))
-                .collect(),
+            mounts: fixed_mounts(&spec),
             digest: digest.to_string(),
             functions,
             builder,
@@ -217,12 +214,23 @@ fn check(spec: &SessionTemplate) -> Result<(), TemplateError> {
         }
     }
     for (name, store) in &spec.stores {
-        let Store::Local { root, .. } = store;
-        if !Path::new(root).is_absolute() {
-            return invalid(format!("the root of store `{name}` is not absolute"));
+        match store {
+            Store::Local { root } if !Path::new(root).is_absolute() => {
+                return invalid(format!("the root of store `{name}` is not absolute"));
+            }
+            Store::S3 { prefix, .. } if !is_prefix(prefix) => {
+                return invalid(format!("the prefix of store `{name}` is not one of plain names"));
+            }
+            Store::Local { .. } | Store::S3 { .. } => {}
         }
     }
     Ok(())
+}
+
+/// Empty, or plain names each followed by `/`.
+fn is_prefix(prefix: &str) -> bool {
+    let names = prefix.strip_suffix('/').map(|names| names.split('/'));
+    prefix.is_empty() || names.is_some_and(|mut names| names.all(|name| plain(name).is_ok()))
 }
 
 pub(crate) fn digest_of(bytes: &[u8]) -> String {

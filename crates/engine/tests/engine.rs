@@ -17,4 +17,7 @@ mod settings;
 mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
-use io::{access, beneath, compact, csv_header, declared, error, json_values, partitions, ranges, scan, source, types};
+use io::{
+    access, beneath, compact, csv_header, declared, endpoints, error, json_values, local_store, partitions, ranges,
+    remote_store, scan, source, types,
+};

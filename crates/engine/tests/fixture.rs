@@ -103,6 +103,7 @@ impl Fixture {
             spill_folder: Some(folder.path().join("spill")),
             spill_bytes: 512 << 20,
             templates_max: 10,
+            ..EngineConfig::default()
         })
         .unwrap();
         let template = template(folder.path());
@@ -127,6 +128,7 @@ impl Fixture {
                 },
             )]),
             clock_micros: 1_700_000_000_000_000,
+            credentials: BTreeMap::new(),
             limits,
             statement: Statement {
                 sql: sql.into(),
@@ -191,7 +193,6 @@ fn template(folder: &Path) -> SessionTemplate {
             "lake".into(),
             Store::Local {
                 root: folder.display().to_string(),
-                credential: None,
             },
         )]),
         sources: BTreeMap::from([(

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::SourceAccess;
+use crate::session::StoreCredential;
 use crate::template::{Source, Store};
 
 /// Sources to look at.
@@ -16,6 +17,8 @@ pub struct InspectRequest {
     pub boundary: String,
     /// Stores by name. Only those that a source below needs.
     pub stores: BTreeMap<String, Store>,
+    /// What those of them that name a credential are asked with, by reference.
+    pub credentials: BTreeMap<String, StoreCredential>,
     /// Sources by name.
     pub sources: BTreeMap<String, Source>,
 }
@@ -73,4 +76,6 @@ pub enum DriftKind {
     Header,
     /// It cannot be read as what it is declared.
     Unreadable,
+    /// Its store did not give it: nobody knows how it is.
+    Unreachable,
 }

@@ -44,8 +44,8 @@ pub use outcome::{
     EngineError, EngineErrorCode, OperatorMetrics, Outcome, OutcomeStatus, Planned, Position, Residue, ResultColumn,
     SourceAccess, TableUse, Timings,
 };
-pub use session::{OpenSession, OutputFormat, SessionLimits, Statement, TypedValue};
+pub use session::{OpenSession, OutputFormat, SessionLimits, Statement, StoreCredential, TypedValue};
 pub use template::{
     Column, GovernedColumn, Mask, RowFilter, SessionTemplate, Source, SourceFormat, Store, Table, View,
 };
-pub use worker::{WorkerConfig, WorkerReady};
+pub use worker::{Endpoint, WorkerConfig, WorkerReady};

@@ -1,6 +1,7 @@
 //! One session: opened, run and closed in one round trip.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct OpenSession {
     pub claims: BTreeMap<String, TypedValue>,
     /// The session's clock, in microseconds since 1970 UTC: what `now()` says, to consumer and policy alike.
     pub clock_micros: i64,
+    /// What the stores of the template that name a credential are asked with, by reference.
+    pub credentials: BTreeMap<String, StoreCredential>,
     /// What the session may use up.
     pub limits: SessionLimits,
     /// What it runs.
@@ -29,6 +32,27 @@ pub struct OpenSession {
     pub format: OutputFormat,
     /// W3C `traceparent` of the request, if it had one.
     pub traceparent: Option<String>,
+}
+
+/// What requests to a store are signed with. It outlives the session, and nothing keeps it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoreCredential {
+    /// Identifier of the key: not a secret, and what the store's own records name.
+    pub key_id: String,
+    /// Secret.
+    pub secret_key: String,
+    /// Secret, of a key for a time.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for StoreCredential {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoreCredential")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A value with its contract type. `value` is a JSON boolean, number or string, or null; 64-bit integers and decimals

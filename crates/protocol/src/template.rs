@@ -28,7 +28,7 @@ pub struct SessionTemplate {
     pub claims: BTreeMap<String, String>,
 }
 
-/// Where a source's bytes are. `root` is absolute and resolved by the control plane.
+/// Where a source's bytes are, resolved by the control plane.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", tag = "kind", deny_unknown_fields)]
 pub enum Store {
@@ -37,7 +37,21 @@ pub enum Store {
     Local {
         /// Absolute path of the folder.
         root: String,
-        /// Reference of the credential, for the evidence. A local store has none.
+    },
+    /// A bucket of an object store that speaks S3, or what lies beneath a prefix in it. Nothing else of the bucket is asked for.
+    #[serde(rename_all = "camelCase")]
+    S3 {
+        /// Name of the bucket.
+        bucket: String,
+        /// What each key begins with: empty, or ends with `/`.
+        prefix: String,
+        /// Where it is: scheme, host and port. One of the worker's endpoints.
+        endpoint: String,
+        /// Whether the endpoint's host names the bucket. Else the path of a request does.
+        virtual_hosted: bool,
+        /// Region that requests are signed for.
+        region: String,
+        /// Reference of a credential of the session. None: requests are not signed.
         credential: Option<String>,
     },
 }

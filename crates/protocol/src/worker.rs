@@ -25,6 +25,18 @@ pub struct WorkerConfig {
     pub templates_max: u32,
     /// Folders that may be read: the roots of all local stores.
     pub roots: Vec<String>,
+    /// Servers that may be talked to: those of all remote stores. Empty: the process opens no connection.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A server of a remote store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Endpoint {
+    /// Scheme, host and port: `https://s3.eu-central-1.amazonaws.com`.
+    pub origin: String,
+    /// Certificates in PEM that vouch for it, and no others. None: those that the machine trusts.
+    pub certificates: Option<String>,
 }
 
 /// The first line that a worker writes to its standard output: it listens.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use ambit_engine::{Engine, EngineConfig};
+use ambit_engine::{Endpoints, Engine, EngineConfig};
 use ambit_protocol::{WorkerConfig, WorkerReady};
 use tokio::net::UnixListener;
 use tokio::runtime::{Builder, Runtime};
@@ -59,11 +59,13 @@ fn work() -> Result<(), String> {
     let listener = bind(&config.socket)?;
     sweep(config.spill_folder.as_deref())?;
     let statm = std::fs::File::open("/proc/self/statm").ok();
-    let files = sandbox::restrict_files(&config);
+    let endpoints = Endpoints::new(&config.endpoints).map_err(|error| error.to_string())?;
+    let ports = endpoints.ports();
+    let files = sandbox::restrict_files(&config, &ports);
     let limits = sandbox::limit(&config);
     let queries = runtime(config.threads as usize, "query")?;
     let protocol = runtime(1, "protocol")?;
-    let calls = sandbox::restrict_calls();
+    let calls = sandbox::restrict_calls(!ports.is_empty());
     let sandbox = ambit_protocol::Sandbox {
         landlock: files,
         seccomp: calls,
@@ -75,6 +77,7 @@ fn work() -> Result<(), String> {
         spill_folder: config.spill_folder.as_ref().map(PathBuf::from),
         spill_bytes: config.spill_bytes,
         templates_max: config.templates_max as usize,
+        endpoints: Arc::new(endpoints),
     })
     .map_err(|error| error.to_string())?;
     let ready = WorkerReady {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use ambit_protocol::WorkerConfig;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
-    path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetStatus, path_beneath_rules,
 };
 use rlimit::Resource;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+};
 
 const ENFORCED: &str = "enforced";
 const PARTIAL: &str = "partial";
@@ -18,10 +20,21 @@ const UNAVAILABLE: &str = "unavailable";
 /// Sockets, spill and source files of many sessions.
 const OPEN_FILES_MAX: u64 = 8_192;
 
-/// Files: store roots for reading, the spill folder for all, nothing else. No TCP where the kernel knows how. Applies to
-/// this thread and those it starts: call it while there is one.
-pub(crate) fn restrict_files(config: &WorkerConfig) -> String {
+/// What looking up the name of a server reads.
+const RESOLVER_FILES: [&str; 5] = [
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+];
+
+/// Files: store roots for reading, the spill folder for all, nothing else. TCP to the ports of remote stores alone, where the
+/// kernel knows how. Applies to this thread and those it starts: call it while there is one.
+pub(crate) fn restrict_files(config: &WorkerConfig, ports: &[u16]) -> String {
     let newest = ABI::V5;
+    let names: &[&str] = if ports.is_empty() { &[] } else { &RESOLVER_FILES };
+    let to = |port: &u16| Ok::<_, landlock::RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp));
     let restrict = || -> Result<RulesetStatus, landlock::RulesetError> {
         let status = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
@@ -33,6 +46,8 @@ pub(crate) fn restrict_files(config: &WorkerConfig) -> String {
                 config.spill_folder.iter(),
                 AccessFs::from_all(newest),
             ))?
+            .add_rules(path_beneath_rules(names, AccessFs::from_read(newest)))?
+            .add_rules(ports.iter().map(to))?
             .restrict_self()?;
         Ok(status.ruleset)
     };
@@ -62,15 +77,19 @@ pub(crate) fn limit(config: &WorkerConfig) -> Vec<String> {
     in_force
 }
 
-/// System calls that no query needs fail from here on, in every thread.
-pub(crate) fn restrict_calls() -> String {
+/// System calls that no query needs fail from here on, in every thread. `network`: connections can be made, by IP alone.
+pub(crate) fn restrict_calls(network: bool) -> String {
     hide_memory();
     let Ok(arch) = TargetArch::try_from(std::env::consts::ARCH) else {
         return UNAVAILABLE.to_string();
     };
-    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = REFUSED.iter().map(|call| (*call, vec![])).collect();
     let refusal = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let restrict = || -> Result<(), Box<dyn std::error::Error>> {
+        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = REFUSED.iter().map(|call| (*call, vec![])).collect();
+        if network {
+            rules.remove(&libc::SYS_connect);
+            rules.insert(libc::SYS_socket, vec![no_internet()?]);
+        }
         let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, arch)?;
         let program: BpfProgram = filter.try_into()?;
         seccompiler::apply_filter_all_threads(&program)?;
@@ -81,6 +100,19 @@ pub(crate) fn restrict_calls() -> String {
     } else {
         UNAVAILABLE.to_string()
     }
+}
+
+/// Sockets that are not of the internet. The C library asks the kernel by netlink which addresses the machine has.
+fn no_internet() -> Result<SeccompRule, seccompiler::BackendError> {
+    let others = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].map(|family| {
+        SeccompCondition::new(
+            0,
+            SeccompCmpArgLen::Dword,
+            SeccompCmpOp::Ne,
+            u64::from(family.unsigned_abs()),
+        )
+    });
+    SeccompRule::new(others.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// Other processes of the same user cannot attach, and no core is written.

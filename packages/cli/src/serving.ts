@@ -18,7 +18,8 @@ import {
   type Product,
   servedSettings,
   tablesFolder,
-  unusedStores,
+  endpointsOf,
+  unusedBindings,
 } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
@@ -92,7 +93,7 @@ export async function loadContracts(
 
 /** Says what an owner wrote and the environment overrules. */
 function tellNotes(terminal: Terminal, environment: BoundEnvironment, products: readonly Product[]): void {
-  const notes = [...products.flatMap((product) => product.notes), ...unusedStores(environment, products)];
+  const notes = [...products.flatMap((product) => product.notes), ...unusedBindings(environment, products)];
   for (const note of notes) say(terminal, `note: ${formatProblem(note)}`);
 }
 
@@ -346,6 +347,7 @@ function startChecker(): Promise<Engine> {
     memoryBytes: 256 * 1024 ** 2,
     spillBytes: 0,
     roots: [],
+    endpoints: [],
     log: () => {},
   });
 }
@@ -375,6 +377,7 @@ function workersFor(terminal: Terminal, { value }: BoundEnvironment, products: r
     memoryBytes: sizeBytes(memory),
     spillBytes: sizeBytes(spill),
     roots: [...new Set(roots)].toSorted(),
+    endpoints: endpointsOf(products),
     log: ({ level, message, worker }) => say(terminal, `worker ${worker}: ${level}: ${message}`),
   };
 }

@@ -1,7 +1,14 @@
 import type { Boundary } from './boundary.ts';
 import { canonicalize } from './canonical.ts';
 
-type Kind = 'text' | 'list' | 'map' | 'object' | 'object or null' | 'object, where it is there';
+type Kind =
+  | 'text'
+  | 'list'
+  | 'map'
+  | 'map, where it is there'
+  | 'object'
+  | 'object or null'
+  | 'object, where it is there';
 
 /** What each member of a boundary is. */
 const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
@@ -14,6 +21,7 @@ const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
   evidence: 'object, where it is there',
   session: 'object',
   stores: 'map',
+  credentials: 'map, where it is there',
   catalogs: 'map',
   tables: 'map',
   views: 'map',
@@ -47,6 +55,7 @@ export function readBoundary(text: string): Boundary | { readonly problem: strin
 function isOf(kind: Kind, value: unknown): boolean {
   if (kind === 'text') return typeof value === 'string';
   if (kind === 'list') return Array.isArray(value);
+  if (kind === 'map, where it is there') return value === undefined || isOf('map', value);
   if (kind === 'object, where it is there') return value === undefined || isObject(value);
   if (kind === 'object or null') return value === null || isObject(value);
   return isObject(value) && (kind === 'object' || Object.values(value).every(isObject));

@@ -20,6 +20,8 @@ export interface Boundary {
   readonly evidence?: { readonly literals: 'sealed' };
   readonly session: { readonly scope: Scope; readonly maxScope: Scope };
   readonly stores: Readonly<Record<string, BoundaryStore>>;
+  /** What the references of stores stand for. Absent where no store has one. */
+  readonly credentials?: Readonly<Record<string, BoundaryCredential>>;
   readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;
   readonly tables: Readonly<Record<string, BoundaryTable>>;
   readonly views: Readonly<Record<string, BoundaryView>>;
@@ -89,13 +91,35 @@ export type Scope = 'request' | 'conversation' | 'purpose' | 'product' | 'tenant
 /** A claim's or parameter's value: `timestamp`, `date`, `decimal` and 64-bit integers may be strings. */
 export type ClaimValue = string | number | boolean;
 
-export interface BoundaryStore {
+export type BoundaryStore = BoundaryFolder | BoundaryBucket;
+
+export interface BoundaryFolder {
   readonly kind: 'local';
   /** As the environment declares it: relative roots are relative to the environment file, so that it is the same on every machine. */
   readonly root: string;
-  /** Reference of the credential; the environment binds it. A local store has none. */
-  readonly credential: string | null;
+  readonly credential: null;
 }
+
+/** A bucket that is asked by the S3 protocol, or what lies beneath a prefix in it. */
+export interface BoundaryBucket {
+  readonly kind: 's3';
+  /** `s3://bucket/` or `s3://bucket/prefix/`. */
+  readonly url: string;
+  /** Its server; null: that of AWS in the region. */
+  readonly endpoint: string | null;
+  readonly region: string;
+  /** Reference of the credential; null: requests are not signed. */
+  readonly credential: string | null;
+  /** File of the certificates that vouch for the server, as the environment declares it. Absent: those that the machine trusts. */
+  readonly certificates?: string;
+}
+
+/** What a reference stands for. Never a secret, nor where one lies. */
+export type BoundaryCredential =
+  /** Keys of an account. */
+  | { readonly kind: 'keys' }
+  /** Keys for so many minutes, of a role, for the files of a session's tables alone. `externalId`: its trust asks for one. */
+  | { readonly kind: 'role'; readonly role: string; readonly minutes: number; readonly externalId?: true };
 
 export interface BoundaryCatalog {
   readonly type: 'parquet' | 'csv' | 'json' | 'arrow';

@@ -14,6 +14,7 @@ import { isType } from './column-type.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
 import type { Contract, Environment } from './schema.ts';
+import { credentialsOf, storesOf } from './stores.ts';
 import { isScalar, isTextForNumber } from './types.ts';
 
 /** What the engine checks. Structurally the engine protocol's `CheckRequest`. */
@@ -238,13 +239,15 @@ function deprecationOf({ deprecation }: Contract): Pick<Boundary['product'], 'de
   return { deprecation: { since, sunset, successor, notice } };
 }
 
-function sourcesOf(contract: Contract, environment: Environment): Pick<Boundary, 'stores' | 'catalogs' | 'tables'> {
+function sourcesOf(
+  contract: Contract,
+  environment: Environment,
+): Pick<Boundary, 'stores' | 'credentials' | 'catalogs' | 'tables'> {
+  const stores = storesOf(contract, environment);
+  const credentials = credentialsOf(stores, environment);
   return {
-    stores: entries(contract.stores, (store, name) => ({
-      kind: 'local',
-      root: environment.stores?.[name]?.root ?? store.root ?? '',
-      credential: store.credential ?? null,
-    })),
+    stores,
+    ...(credentials === undefined ? {} : { credentials }),
     catalogs: entries(contract.catalogs, ({ type, store }) => ({ type, store })),
     tables: entries(contract.tables, (table) => ({
       description: table.description ?? '',

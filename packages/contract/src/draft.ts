@@ -3,6 +3,7 @@ import { isType } from './column-type.ts';
 import type { Document, Path } from './document.ts';
 import { nearest, type Problem } from './problem.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
+import { checkStores } from './stores.ts';
 import { checkTypes } from './types.ts';
 import { durationMs, sizeBytes } from './units.ts';
 
@@ -60,11 +61,7 @@ function checkTables(draft: Draft): void {
   for (const [name, { store }] of Object.entries(catalogs)) {
     draft.known(['catalogs', name, 'store'], 'store', store, Object.keys(stores));
   }
-  for (const [name, { root }] of Object.entries(stores)) {
-    if (root === undefined && !Object.hasOwn(draft.environment.stores ?? {}, name)) {
-      draft.say(['stores', name], `store \`${name}\` has no root`, 'give it one here, or bind it in the environment');
-    }
-  }
+  checkStores(draft);
   for (const [name, { catalog, path }] of Object.entries(tables)) {
     draft.known(['tables', name, 'catalog'], 'catalog', catalog, Object.keys(catalogs));
     const reason = leavesStore(path);

@@ -3,7 +3,9 @@ export type {
   Approvals,
   Boundary,
   BoundaryCatalog,
+  BoundaryBucket,
   BoundaryColumn,
+  BoundaryCredential,
   BoundaryFormat,
   BoundaryLimits,
   BoundaryMask,
@@ -62,6 +64,7 @@ export { PolicyTests } from './policy-tests-schema.ts';
 export { formatProblem, inOrder, nearest, placeOf, type Problem } from './problem.ts';
 export { type Columns, Contract, type DeclaredContract, Environment } from './schema.ts';
 export { emitSchemas } from './layer-schema.ts';
+export { bucketOf } from './stores.ts';
 export { isTextForNumber } from './types.ts';
 export { durationMs, sizeBytes } from './units.ts';
 export { compareVersions, lineOf, meantBy, nameAndVersion } from './versions.ts';

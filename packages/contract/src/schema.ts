@@ -5,6 +5,7 @@ import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
 import { Duration, map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
+import { Credentials, Store, StoreBinding } from './store-schema.ts';
 import { SIZE_PATTERN } from './units.ts';
 import { Witnesses } from './witnesses-schema.ts';
 import { Deprecation, Version } from './version-schema.ts';
@@ -115,17 +116,7 @@ export const Contract = Type.Object(
       ),
     ),
     evidence: opt(Evidence),
-    stores: map(
-      SQL_NAME,
-      Type.Object(
-        {
-          root: opt(text('Folder, relative to this file. An environment may bind another')),
-          credential: opt(text('Reference of a credential that the environment binds')),
-        },
-        strict,
-      ),
-      'Where the bytes are',
-    ),
+    stores: map(SQL_NAME, Store, 'Where the bytes are'),
     catalogs: map(
       SQL_NAME,
       Type.Object(
@@ -290,9 +281,8 @@ export const Environment = Type.Object(
         { ...strict, description: 'Serves HTTPS, paths relative to this file' },
       ),
     ),
-    stores: opt(
-      map(SQL_NAME, Type.Object({ root: path('Folder, relative to this file') }, strict), 'Roots of stores by name'),
-    ),
+    stores: opt(map(SQL_NAME, StoreBinding, 'Places of stores by name')),
+    credentials: opt(Credentials),
     engine: opt(
       Type.Object(
         {

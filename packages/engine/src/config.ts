@@ -1,3 +1,4 @@
+import type { Endpoint } from './generated/protocol.ts';
 import type { OperatorLog } from './worker.ts';
 
 /** How sessions share workers: all of them, those of one tenant, or none. */
@@ -17,5 +18,7 @@ export interface EngineConfig {
   readonly spillBytes: number;
   /** Absolute paths of the local stores' roots. */
   readonly roots: readonly string[];
+  /** Servers of the remote stores. */
+  readonly endpoints: readonly Endpoint[];
   readonly log: OperatorLog;
 }

@@ -14,6 +14,7 @@ export type {
   DriftKind,
   CoarsensRequest,
   Counterexample,
+  Endpoint,
   EngineCatalog,
   EngineError,
   EngineErrorCode,
@@ -31,6 +32,7 @@ export type {
   SessionLimits,
   SessionTemplate,
   SourceState,
+  StoreCredential,
   TypedValue,
 } from './generated/protocol.ts';
 export type { Crash, RunningSession, SessionEvent } from './session-stream.ts';

@@ -89,7 +89,7 @@ export class Workers {
   }
 
   async #start(): Promise<Worker> {
-    const { threads, memoryBytes, spillBytes, roots, binary, log } = this.#config;
+    const { threads, memoryBytes, spillBytes, roots, endpoints, binary, log } = this.#config;
     this.#started += 1;
     const number = this.#started;
     const spill = spillBytes > 0 ? join(this.#folder, `spill-${number}`) : null;
@@ -103,6 +103,7 @@ export class Workers {
       spillBytes,
       templatesMax: limits.templatesMax,
       roots: [...roots],
+      endpoints: [...endpoints],
     };
     const worker = await startWorker(binary, config, log);
     this.#running.add(worker);

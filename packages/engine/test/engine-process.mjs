@@ -9,6 +9,7 @@ const engine = await startEngine({
   memoryBytes: 2 ** 26,
   spillBytes: 0,
   roots: [],
+  endpoints: [],
   log: () => {},
 });
 console.log(JSON.stringify((await engine.health()).map(({ pid }) => pid)));

@@ -23,7 +23,8 @@ export function indexRecord(index: SegmentIndex, { record, offset, length }: Omi
   const place = [offset, length] as const;
   if (record.type === 'session.intent') index.intents[record.session] = place;
   else if (record.type === 'session.outcome') index.outcomes[record.session] = place;
-  else if (record.type === 'grant.issued') index.documents[record.digest] = place;
+  else if (record.type === 'grant.issued' || record.type === 'credential.issued')
+    index.documents[record.digest] = place;
   else if (record.type === 'boundary.loaded') index.documents[record.fingerprint] = place;
   else if (record.type === 'review.applied') {
     index.documents[record.digest] = place;

@@ -12,7 +12,15 @@ import { verifierKey } from './note.ts';
 import { type Opened, openFolder, openShared } from './opening.ts';
 import type { Published, Publisher } from './publisher.ts';
 import { issueReceipt, type Receipt } from './receipt.ts';
-import type { BoundaryLoaded, EvidenceRecord, Json, LogOpened, RecordBody, ReviewApplied } from './record.ts';
+import type {
+  BoundaryLoaded,
+  CredentialIssued,
+  EvidenceRecord,
+  Json,
+  LogOpened,
+  RecordBody,
+  ReviewApplied,
+} from './record.ts';
 import { prune } from './retention.ts';
 import { folderSealKeys, type SealKeys } from './seal-keys.ts';
 import { findDocument, findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
@@ -37,6 +45,8 @@ export interface EvidenceLog {
   ensureBoundary(boundary: Omit<BoundaryLoaded, 'type'>): Promise<void>;
   /** Writes a grant once a segment, before the first intent that names it. */
   ensureGrant(digest: string, grant: Json): Promise<void>;
+  /** Writes what a credential is once a segment, before the first session that has it. The record, if this wrote it. */
+  ensureCredential(credential: Omit<CredentialIssued, 'type'>): Promise<EvidenceRecord | null>;
   /** Records that this process knows to be durable, whoever wrote them. */
   records(): number;
   /** Writes because of what a boundary is served once a segment, before the first intent that names it. The record, if this wrote it. */
@@ -160,6 +170,7 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
     ensureBoundary: async (boundary) =>
       void (await once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary })),
     ensureGrant: async (digest, grant) => void (await once(digest, { type: 'grant.issued', digest, grant })),
+    ensureCredential: (credential) => once(credential.digest, { type: 'credential.issued', ...credential }),
     ensureReview: (review) => once(review.digest, { type: 'review.applied', ...review }),
     lastReview: (product, environment) =>
       known().then(() => findDocument<ReviewApplied>(tail, catalog, reviewOf(product, environment))),

@@ -111,6 +111,15 @@ const bodies: Bodies = {
     cause,
     problems: about(texts, 'As the operator was told'),
   },
+  'credential.issued': {
+    digest,
+    reference: about(text, 'As contracts name it'),
+    product: text,
+    keyId: about(text, "Identifier of the key, which the store's own records name. Not a secret"),
+    role: about(sometimes, 'The role that was taken on for it. Null: keys of an account'),
+    scope: about({ type: ['object', 'null'] }, 'What its session policy names, by bucket. Null: what the account may'),
+    expires: about(sometimes, 'UTC, ISO 8601. Null: for good'),
+  },
   'grant.issued': { digest, grant: about({ type: 'object' }, 'What policy allowed, with every decision') },
   'session.intent': {
     session,
@@ -153,6 +162,13 @@ const bodies: Bodies = {
     rows: about(count, 'Delivered'),
     bytes: about(count, 'Delivered'),
     engine: about({ type: ['object', 'null'] }, 'Report of the engine: see engine-protocol.json'),
+    issued: about(
+      {
+        type: 'array',
+        items: object({ reference: text, digest, keyId: text, role: sometimes, expires: sometimes }),
+      },
+      'What its stores could be asked with: see `credential.issued`',
+    ),
     steps: { type: 'object', additionalProperties: count, description: 'Microseconds of each step of the one path' },
     sealed,
   },
@@ -170,7 +186,7 @@ const bodies: Bodies = {
   },
 };
 
-const OPTIONAL = ['clockMicros', 'replay', 'review', 'sealed'];
+const OPTIONAL = ['clockMicros', 'issued', 'replay', 'review', 'sealed'];
 
 /** JSON Schema of a record, for publication. */
 export function recordSchema(): object {

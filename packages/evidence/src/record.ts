@@ -183,6 +183,24 @@ export interface ReloadRefused {
   readonly problems: readonly string[];
 }
 
+/** A credential that stores are asked with from here on. Written once a segment before the first session that has it. */
+export interface CredentialIssued {
+  readonly type: 'credential.issued';
+  /** Of all the members after it. */
+  readonly digest: string;
+  /** Reference, as contracts name it. */
+  readonly reference: string;
+  readonly product: string;
+  /** Identifier of the key, which the store's own records name. Not a secret. */
+  readonly keyId: string;
+  /** The role that was taken on for it; null: keys of an account. */
+  readonly role: string | null;
+  /** What its session policy names, by bucket: keys, and what others begin with. Null: what the account may. */
+  readonly scope: Json;
+  /** UTC, ISO 8601; null: for good. */
+  readonly expires: string | null;
+}
+
 /** A grant, written once a boot before the first intent that names it. */
 export interface GrantIssued {
   readonly type: 'grant.issued';
@@ -229,6 +247,16 @@ export interface SessionIntent {
   readonly sealed?: Sealed;
 }
 
+/** A credential that a session had; see `credential.issued`. */
+export interface SessionCredential {
+  readonly reference: string;
+  /** `digest` of its record. */
+  readonly digest: string;
+  readonly keyId: string;
+  readonly role: string | null;
+  readonly expires: string | null;
+}
+
 /** Durable before the end of the stream. Exactly one for each intent. */
 export interface SessionOutcome {
   readonly type: 'session.outcome';
@@ -242,6 +270,8 @@ export interface SessionOutcome {
   readonly bytes: number;
   /** What the engine reports: plan, tables, functions, operators, accesses, peaks, timings, residue. Null if it never could; `omitted` if the record would be too long. */
   readonly engine: Json;
+  /** What its stores could be asked with. Absent where they need no credential. */
+  readonly issued?: readonly SessionCredential[];
   /** Microseconds of each step of the one path. */
   readonly steps: { readonly [step: string]: number };
   /** There where the contract has literals sealed: `error`, and of `engine` what may hold some. */
@@ -281,6 +311,7 @@ export type RecordBody =
   | ReloadApplied
   | ReloadRefused
   | GrantIssued
+  | CredentialIssued
   | SessionIntent
   | SessionOutcome
   | RequestRefused;

@@ -33,7 +33,8 @@ export function tapped(log: EvidenceLog, observe: (observed: Observed) => void):
       return log.key;
     },
     append: (body) => observing(() => log.append(body)),
-    // Somebody is told of it: an operator may have opened what no owner approved.
+    // Somebody is told of these: other keys are used, or an operator opened what no owner approved.
+    ensureCredential: (credential) => observing(() => log.ensureCredential(credential)),
     ensureReview: (review) => observing(() => log.ensureReview(review)),
   };
 }

@@ -218,18 +218,26 @@ export const Session = exactly(
     outcome: {
       description: 'Null while it runs',
       ...nullable(
-        exactly({
-          ...envelope,
-          type: { const: 'session.outcome' },
-          session: text,
-          intent: whole,
-          status,
-          error: nullable(exactly({ code: text, message: text, detail: nullable(text) })),
-          rows: whole,
-          bytes: whole,
-          engine: { ...nullable(anything), description: 'What the engine reported' },
-          steps: { type: 'object', additionalProperties: whole, description: 'Microseconds' },
-        }),
+        exactly(
+          {
+            ...envelope,
+            type: { const: 'session.outcome' },
+            session: text,
+            intent: whole,
+            status,
+            error: nullable(exactly({ code: text, message: text, detail: nullable(text) })),
+            rows: whole,
+            bytes: whole,
+            engine: { ...nullable(anything), description: 'What the engine reported' },
+            steps: { type: 'object', additionalProperties: whole, description: 'Microseconds' },
+          },
+          {
+            issued: listOf(
+              exactly({ reference: text, digest: text, keyId: text, role: nullable(text), expires: nullable(text) }),
+              'What its stores could be asked with',
+            ),
+          },
+        ),
       ),
     },
     grant: { ...nullable(anything), description: 'What the policies granted, and which decided' },

@@ -12,14 +12,7 @@ export function present({ evidence: session, seal }: Revealed, whole: boolean): 
   return {
     session: intent.session,
     intent: whole ? intent : consumersIntent(intent),
-    outcome:
-      outcome === null || whole
-        ? outcome
-        : {
-            ...outcome,
-            error: outcome.error === null ? null : { ...outcome.error, detail: null },
-            engine: outside(outcome.engine as Report | null, outcome.status === 'completed', grantedPaths(session)),
-          },
+    outcome: outcome === null || whole ? outcome : consumersOutcome(outcome, grantedPaths(session)),
     grant: whole ? (grant?.grant ?? null) : consumersGrant((grant?.grant ?? null) as Grant | null),
     boundary: whole
       ? (boundary?.boundary ?? null)
@@ -36,6 +29,16 @@ function consumersIntent(intent: SessionEvidence['intent']): object {
   if (intent.replay === undefined) return intent;
   const { authentication: _, ...by } = intent.replay.by as Report;
   return { ...intent, replay: { of: intent.replay.of, by } };
+}
+
+/** Whose keys its stores were asked with is the owner's to know, beside what was counted. */
+function consumersOutcome(whole: NonNullable<SessionEvidence['outcome']>, paths: readonly string[]): object {
+  const { issued: _, ...outcome } = whole;
+  return {
+    ...outcome,
+    error: outcome.error === null ? null : { ...outcome.error, detail: null },
+    engine: outside(outcome.engine as Report | null, outcome.status === 'completed', paths),
+  };
 }
 
 /** Where the granted tables lie: what else was opened, a policy read. */
@@ -106,15 +109,18 @@ function consumersBoundary(boundary: Boundary | null, grant: Grant | null): obje
     boundary.stores,
     Object.values(catalogs).map(({ store }) => store),
   );
+  const { credentials: _, ...shown } = boundary;
   return {
-    ...boundary,
+    ...shown,
     product: { ...boundary.product, owner: { team: boundary.product.owner.team, reviewers: [] } },
     purposes: granted(boundary.purposes, [grant.purpose]),
     claims: {},
     anonymous: null,
     tables: Object.fromEntries(tables),
     catalogs,
-    stores: Object.fromEntries(Object.entries(stores).map(([name, store]) => [name, { ...store, root: '' }])),
+    stores: Object.fromEntries(
+      Object.entries(stores).map(([name, { kind, credential }]) => [name, { kind, root: '', credential }]),
+    ),
     views: granted(boundary.views, Object.keys(grant.views)),
     queries: granted(boundary.queries, grant.queries),
     functions: grant.functions,

@@ -52,6 +52,7 @@ export const problems = {
   engine_unavailable: [503, 'engine', 'No worker can run the session'],
   engine_crashed: [502, 'engine', 'The worker of the session died'],
   evidence_unavailable: [503, 'evidence', 'The evidence cannot be written, so nothing runs'],
+  credential_unavailable: [503, 'source', 'A credential of the stores cannot be had'],
   internal: [500, 'engine', 'The engine failed'],
 } as const satisfies Record<string, readonly [number, string, string]>;
 

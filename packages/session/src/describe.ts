@@ -2,6 +2,7 @@ import type { BoundaryTable } from '@ambit/contract';
 import type { SessionTemplate } from '@ambit/engine';
 import type { Governor, Grant } from '@ambit/policy';
 import type { Product } from './load.ts';
+import { storeNameOf, storeOf } from './stores.ts';
 
 const TEMPLATES_KEPT_MAX = 1_000;
 const kept = new Map<string, SessionTemplate>();
@@ -23,21 +24,14 @@ export function describe(
   return template;
 }
 
-function templateOf(
-  { boundary, fingerprint, roots }: Product,
-  grant: Grant,
-  closed: ReadonlySet<string>,
-): SessionTemplate {
+function templateOf(product: Product, grant: Grant, closed: ReadonlySet<string>): SessionTemplate {
+  const { boundary, fingerprint } = product;
   const sources = neededSources(boundary, grant);
-  const stores = new Set(sources.map((name) => storeOf(boundary, name)));
+  const stores = new Set(sources.map((name) => storeNameOf(boundary, name)));
   return {
     boundary: fingerprint,
-    stores: pick(stores, (name) => ({
-      kind: 'local' as const,
-      root: roots[name] ?? '',
-      credential: boundary.stores[name]?.credential ?? null,
-    })),
-    sources: pick(sources, (name) => sourceOf(boundary.tables[name] as BoundaryTable, storeOf(boundary, name))),
+    stores: pick(stores, (name) => storeOf(product, name)),
+    sources: pick(sources, (name) => sourceOf(boundary.tables[name] as BoundaryTable, storeNameOf(boundary, name))),
     tables: pick(Object.keys(grant.tables), (table) => ({
       source: table,
       columns: (grant.tables[table]?.columns ?? []).map(({ name, masks }) => ({
@@ -59,7 +53,7 @@ function templateOf(
 }
 
 /** Granted tables, and what the row filters that apply to them read. */
-function neededSources(boundary: Product['boundary'], grant: Grant): readonly string[] {
+export function neededSources(boundary: Product['boundary'], grant: Grant): readonly string[] {
   const needed = new Set(Object.keys(grant.tables));
   for (const table of Object.keys(grant.tables)) {
     for (const other of lookedUp(boundary, grant, table)) needed.add(other);
@@ -75,10 +69,6 @@ function lookedUp(boundary: Product['boundary'], grant: Grant, table: string): r
 
 function applying(governors: readonly Governor[]): readonly string[] {
   return governors.filter(({ exemptedBy }) => exemptedBy.length === 0).map(({ id }) => id);
-}
-
-export function storeOf(boundary: Product['boundary'], table: string): string {
-  return boundary.catalogs[boundary.tables[table]?.catalog ?? '']?.store ?? '';
 }
 
 export function sourceOf(table: BoundaryTable, store: string): SessionTemplate['sources'][string] {

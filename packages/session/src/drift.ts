@@ -3,8 +3,11 @@ import { canonicalize } from '@ambit/contract';
 import type { Drift, Engine, InspectRequest, SourceState } from '@ambit/engine';
 import type { EvidenceLog, Json, SourceDrifted } from '@ambit/evidence';
 import { isServed } from './approval.ts';
-import { sourceOf, storeOf } from './describe.ts';
+import { type Issued, Issuer, keysOf, recordIssued } from './credentials/issuer.ts';
+import { sourceOf } from './describe.ts';
+import { limits } from './limits.ts';
 import type { Product } from './load.ts';
+import { storeNameOf, storeOf } from './stores.ts';
 
 /** A table whose data was held against its contract. */
 export interface TableState {
@@ -37,6 +40,7 @@ export class DriftWatch implements Drifts {
   readonly #engine: () => Pick<Engine, 'inspect'>;
   readonly #evidence: EvidenceLog;
   readonly #tell: (message: string) => void;
+  readonly #issuer = new Issuer();
   /** By product as it lies on this machine, then by table. */
   readonly #known = new Map<string, Map<string, Known>>();
   #timer: NodeJS.Timeout | null = null;
@@ -68,7 +72,9 @@ export class DriftWatch implements Drifts {
       const looked = products.filter((product) => product.backing === undefined && isServed(product, Date.now()));
       for (const product of looked) {
         try {
-          for (const state of await inspect(this.#engine(), product)) await this.#found(state);
+          const { request, issued } = await requestOf(product, this.#issuer);
+          await recordIssued(this.#evidence, issued);
+          for (const state of await look(this.#engine(), product, request)) await this.#found(state);
         } catch (error) {
           this.#tell(`the data of ${product.boundary.product.name} cannot be looked at: ${(error as Error).message}`);
         }
@@ -90,6 +96,11 @@ export class DriftWatch implements Drifts {
    */
   async #found(state: TableState): Promise<void> {
     const { product, table, closed, found } = state;
+    // What a store does not say today is no news of the data.
+    if (found.drift.some(({ kind }) => kind === 'unreachable')) {
+      this.#tell(told(product.boundary.product.name, state));
+      return;
+    }
     const tables = this.#known.get(keyOf(product)) ?? new Map<string, Known>();
     this.#known.set(keyOf(product), tables);
     const { recorded = [], state: before } = tables.get(table) ?? {};
@@ -119,12 +130,26 @@ export class DriftWatch implements Drifts {
   }
 }
 
-/** Holds the data of a product's tables against its contract. Throws `EngineUnavailable`. */
+/** Holds the data of a product's tables against its contract. Throws `EngineUnavailable` and `CredentialUnavailable`. */
 export async function inspect(engine: Pick<Engine, 'inspect'>, product: Product): Promise<readonly TableState[]> {
-  const report = await engine.inspect(requestOf(product));
+  const { request } = await requestOf(product, new Issuer());
+  return look(engine, product, request);
+}
+
+async function look(
+  engine: Pick<Engine, 'inspect'>,
+  product: Product,
+  request: InspectRequest,
+): Promise<readonly TableState[]> {
+  const report = await engine.inspect(request);
   return Object.entries(report.sources).map(([table, source]) => {
     const found = { ...source, drift: source.drift.map((one) => withoutValues(one, product, table)) };
-    return { product, table, closed: found.drift.some(({ kind }) => kind !== 'appeared'), found };
+    return {
+      product,
+      table,
+      closed: found.drift.some(({ kind }) => kind !== 'appeared' && kind !== 'unreachable'),
+      found,
+    };
   });
 }
 
@@ -146,30 +171,33 @@ export function driftText({ kind, column, declared, found, object }: Drift): str
     retyped: `column \`${column}\` is ${found} in ${object}, and ${declared} in the contract`,
     header: `the header of ${object} is \`${found}\`, and the contract declares \`${declared}\``,
     unreadable: `${object} cannot be read: ${found}`,
+    unreachable: `${object} cannot be asked for: ${found}`,
   };
   return sentences[kind];
 }
 
 function told(product: string, { table, closed, found }: TableState): string {
-  const state = closed ? 'is closed' : 'is open';
+  const unknown = found.drift.some(({ kind }) => kind === 'unreachable');
+  const state = unknown ? 'is as it was' : closed ? 'is closed' : 'is open';
   const why = found.drift.map(driftText);
   return `table ${table} of ${product} ${state}: ${why.length === 0 ? 'its data is what its contract declares' : why.join('; ')}`;
 }
 
-function requestOf({ boundary, fingerprint, roots }: Product): InspectRequest {
-  const stores = Object.entries(boundary.stores).map(([name, { credential }]) => [
-    name,
-    { kind: 'local' as const, root: roots[name] ?? '', credential },
-  ]);
-  const sources = Object.entries(boundary.tables).map(([name, table]) => [
-    name,
-    sourceOf(table, storeOf(boundary, name)),
-  ]);
-  return {
-    boundary: fingerprint,
-    stores: Object.fromEntries(stores) as InspectRequest['stores'],
-    sources: Object.fromEntries(sources) as InspectRequest['sources'],
-  };
+/** What is asked of the engine, and the credentials in it. */
+interface Looking {
+  readonly request: InspectRequest;
+  readonly issued: readonly Issued[];
+}
+
+/** What is looked at. The keys of its stores are issued for it. */
+async function requestOf(product: Product, issuer: Issuer): Promise<Looking> {
+  const { boundary, fingerprint } = product;
+  const stores = Object.fromEntries(Object.keys(boundary.stores).map((name) => [name, storeOf(product, name)]));
+  const sources = Object.fromEntries(
+    Object.entries(boundary.tables).map(([name, table]) => [name, sourceOf(table, storeNameOf(boundary, name))]),
+  );
+  const issued = await issuer.issue(product, { stores, sources }, Date.now() + limits.inspectMs);
+  return { request: { boundary: fingerprint, stores, credentials: keysOf(issued), sources }, issued };
 }
 
 function keyOf({ fingerprint, roots }: Product): string {

@@ -92,13 +92,26 @@ function unfit(layers: readonly Layer[], { problem }: Parsed, base: string): Pro
   return problem(['extends'], `there are more than ${limits.environmentBasesMax} bases`, 'put some of them together');
 }
 
-/** Stores that an environment binds and no product has: one of them may be a slip. */
-export function unusedStores(environment: BoundEnvironment, products: readonly Product[]): readonly Problem[] {
-  const known = [...new Set(products.flatMap(({ boundary }) => Object.keys(boundary.stores)))];
-  const bound = Object.keys(environment.value.stores ?? {}).filter((name) => !known.includes(name));
+/** Stores and credentials that an environment binds and no product has: one of them may be a slip. */
+export function unusedBindings(environment: BoundEnvironment, products: readonly Product[]): readonly Problem[] {
+  const stores = products.flatMap(({ boundary }) => Object.keys(boundary.stores));
+  const credentials = products.flatMap(({ boundary }) => Object.keys(boundary.credentials ?? {}));
+  return [
+    ...unused(environment, 'stores', 'store', stores),
+    ...unused(environment, 'credentials', 'credential', credentials),
+  ];
+}
+
+function unused(
+  { value, problem }: BoundEnvironment,
+  member: 'stores' | 'credentials',
+  what: string,
+  known: readonly string[],
+): readonly Problem[] {
+  const bound = Object.keys(value[member] ?? {}).filter((name) => !known.includes(name));
   return bound.map((name) => {
-    const word = nearest(name, known);
+    const word = nearest(name, [...new Set(known)]);
     const hint = word === null ? null : `did you mean \`${word}\``;
-    return environment.problem(['stores', name], `no contract here has a store \`${name}\``, hint, 'key');
+    return problem([member, name], `no contract here has a ${what} \`${name}\``, hint, 'key');
   });
 }

@@ -33,7 +33,12 @@ export class Refused extends Error {
 /** A session ended without its result. For the consumer: never the engine's own text. */
 export class SessionFailed extends Error {
   override readonly name = 'SessionFailed';
-  readonly code: EngineErrorCode | 'engine_crashed' | 'engine_unavailable' | 'evidence_unavailable';
+  readonly code:
+    | EngineErrorCode
+    | 'engine_crashed'
+    | 'engine_unavailable'
+    | 'evidence_unavailable'
+    | 'credential_unavailable';
   readonly hint: string | null;
   readonly position: { readonly line: number; readonly column: number } | null;
   readonly session: string;

@@ -23,8 +23,19 @@ export const limits = {
   partsWaitedForMax: 256,
   /** What is sealed of one outcome: with it, and written twice as long, a record is not longer than one may be. */
   sealedCharactersMax: 2 * 1024 * 1024,
+  /** A look at the data of a product takes no longer. */
+  inspectMs: 10 * 60_000,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
   replayRunsMax: 5,
   /** Files that an environment extends, one the other. */
   environmentBasesMax: 8,
+  /** Asking for the keys of a role: so often, and for so long at a time. */
+  roleAttemptsMax: 3,
+  roleAnswerMs: 10_000,
+  /** Roles' keys that are kept. */
+  rolesKeptMax: 1_000,
+  /** Kept keys are given out only if they outlive the session by so much. */
+  keySpareMs: 60_000,
+  /** A policy that comes with the taking of a role. */
+  sessionPolicyCharactersMax: 2_048,
 } as const;

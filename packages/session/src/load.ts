@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   type Boundary,
@@ -26,7 +26,9 @@ import { type CompiledPolicies, compilePolicies, type Subject, validatePolicies 
 import type { Standing } from '@ambit/review';
 import { operatorProblems } from './operators.ts';
 import type { BoundEnvironment } from './environment.ts';
+import { bindingsOf, type CredentialBinding } from './credentials/binding.ts';
 import { ContractsInvalid } from './errors.ts';
+import { certificatesOf, rootsOf } from './stores.ts';
 
 /** A product that can be served. */
 export interface Product {
@@ -36,6 +38,10 @@ export interface Product {
   readonly policies: CompiledPolicies;
   /** Absolute roots of the local stores: bound by the environment, not part of the boundary. */
   readonly roots: Readonly<Record<string, string>>;
+  /** PEM of the certificates that vouch for the servers of stores, by store; one that is not here is vouched for as usual. */
+  readonly certificates: Readonly<Record<string, string>>;
+  /** What the references of its stores stand for. */
+  readonly credentials: Readonly<Record<string, CredentialBinding>>;
   /** Whether owners approved it, at a time in milliseconds since 1970. Absent where nobody has to. */
   readonly standing?: (now: number) => Standing;
   /** What the environment overrules of the contract. */
@@ -116,8 +122,15 @@ export async function loadProduct(
   const document = { ...declared, value: contract };
   const prepared = prepare(document, contract, environment, facts);
   const cedar = await readCedar(document, contract);
+  const vouching = await certificatesOf(contract, environment);
   const report = await engine.check(prepared.request);
-  const problems = [...document.problems, ...prepared.problems, ...cedar.problems, ...reportProblems(prepared, report)];
+  const problems = [
+    ...document.problems,
+    ...prepared.problems,
+    ...cedar.problems,
+    ...vouching.problems,
+    ...reportProblems(prepared, report),
+  ];
   if (problems.length > 0) return { problems: inOrder(problems) };
   const boundary = boundaryOf(prepared, report, cedar.policies);
   // The boundary names policy files as the contract does; a person looks for them beside it.
@@ -129,12 +142,15 @@ export async function loadProduct(
     fingerprint: fingerprint(boundary),
     policies: compilePolicies(boundary),
     roots: rootsOf(contract, dirname(file), environment),
+    certificates: vouching.certificates,
+    credentials: bindingsOf(boundary, environment),
     notes: notesOf(document, contract, environment),
     problem: (path, ...said) => document.problem(path, ...said),
     files: [
       file,
       ...odcsFiles(declared.value, file),
       ...Object.keys(cedar.policies).map((name) => join(dirname(file), name)),
+      ...vouching.files,
     ],
   };
 }
@@ -155,16 +171,6 @@ async function readCedar(document: Document<Contract>, contract: Contract) {
     }
   }
   return { policies, problems };
-}
-
-function rootsOf(contract: Contract, folder: string, environment: BoundEnvironment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(contract.stores).map(([name, store]) => {
-      const bound = environment.value.stores?.[name]?.root;
-      const root = bound ?? store.root ?? '';
-      return [name, isAbsolute(root) ? root : resolve(bound === undefined ? folder : environment.folder, root)];
-    }),
-  );
 }
 
 /** A server serves each version of a name once, all of one tenant, and none that breaks what one before it promises. */

@@ -1,11 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { nameAndVersion, type ProductIdentity } from '@ambit/contract';
-import type { OutputFormat, ResultColumn, RunningSession, SessionEvent } from '@ambit/engine';
-import { EngineProtocolError, EngineUnavailable } from '@ambit/engine';
+import type {
+  OutputFormat,
+  ResultColumn,
+  RunningSession,
+  SessionEvent,
+  SessionTemplate,
+  StoreCredential,
+} from '@ambit/engine';
+import { EngineProtocolError } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
 import { approvalOf } from './approval.ts';
+import { Issuer, keysOf, recordIssued } from './credentials/issuer.ts';
 import { describe } from './describe.ts';
 import { type Drifts, noDrifts } from './drift.ts';
 import { Refused, SessionFailed } from './errors.ts';
@@ -30,6 +38,7 @@ import {
 import { Running } from './running.ts';
 import { sealingOf, sealRefusal } from './sealing/records.ts';
 import { type Offer, productOf, type Served } from './served.ts';
+import { failedTold, SourcesNotReady, toldOf } from './told.ts';
 
 /** What somebody asks. The subject comes from authentication alone. */
 export interface Request {
@@ -79,6 +88,7 @@ export class Path {
   readonly #evidence: EvidenceLog;
   readonly #drifts: Drifts;
   readonly #admission = new Admission();
+  readonly #issuer = new Issuer();
   readonly #sessions = new Map<string, Running>();
 
   constructor(served: Served, evidence: EvidenceLog, drifts: Drifts = noDrifts) {
@@ -191,12 +201,15 @@ export class Path {
     const { product, engine, grant, statement, request, clockMicros, watch } = session;
     try {
       const known = await this.#ready(session);
-      const started = await engine.open(describe(product, grant, this.#drifts.closed(product)), {
+      const template = describe(product, grant, this.#drifts.closed(product));
+      const credentials = await this.#issue(session, template);
+      const started = await engine.open(template, {
         session: session.id,
         tenant: request.subject.tenant,
         purpose: grant.purpose,
         claims: claimsOf(product, { ...request.subject, claims: { ...request.subject.claims, ...known } }),
         clockMicros,
+        credentials,
         limits: limitsOf(product, watch),
         statement: { sql: statement.sql, parameters: statement.parameters },
         format: request.format,
@@ -208,6 +221,17 @@ export class Path {
     } catch (error) {
       throw await this.#neverRan(session, error);
     }
+  }
+
+  /** What the session's stores are asked with: on record before the engine has it, and good for as long as it may run. */
+  async #issue(session: Session, template: SessionTemplate): Promise<Record<string, StoreCredential>> {
+    const { product, watch } = session;
+    const leftMs = product.boundary.limits.timeoutMs - watch.elapsedMs();
+    session.issued = await this.#issuer.issue(product, template, Date.now() + leftMs);
+    if (session.issued.length === 0) return {};
+    await recordIssued(this.#evidence, session.issued);
+    watch.mark('credentials');
+    return keysOf(session.issued);
   }
 
   /** Waits for sources that the server makes itself, for as long as the session may take. */
@@ -308,8 +332,7 @@ export class Path {
   }
 
   async #neverRan(session: Session, error: unknown): Promise<SessionFailed> {
-    const told =
-      error instanceof EngineUnavailable ? noWorkerTold : error instanceof SourcesNotReady ? notReadyTold : failedTold;
+    const told = toldOf(error);
     await this.#evidence.append(outcome(session, 'failed', told, error instanceof Error ? error.message : null, null));
     return new SessionFailed({ id: session.id, fingerprint: session.product.fingerprint }, told);
   }
@@ -360,29 +383,3 @@ function asking(offer: Offer, request: Request): Pick<Opening, 'product' | 'gran
   const grant = grantOf(product, request.subject, request.purpose);
   return { product, grant, statement: statementOf(product, grant, request) };
 }
-
-/** What a product shows of the server itself could not be made. */
-class SourcesNotReady extends Error {
-  override readonly name = 'SourcesNotReady';
-}
-
-const noWorkerTold = {
-  code: 'engine_unavailable',
-  message: 'no worker can run the session now',
-  hint: 'try again later',
-  position: null,
-} as const;
-
-const notReadyTold = {
-  code: 'evidence_unavailable',
-  message: 'the tables of the evidence do not hold all that is in the log yet',
-  hint: "try again later; if that does not help, the server's operator knows why",
-  position: null,
-} as const;
-
-const failedTold = {
-  code: 'internal',
-  message: 'the engine failed; the session was closed',
-  hint: null,
-  position: null,
-} as const;

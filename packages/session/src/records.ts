@@ -4,10 +4,13 @@ import type { Json, SessionIntent, SessionOutcome } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import type { Approval } from './approval.ts';
 import { Refused, SessionFailed } from './errors.ts';
+import type { Issued } from './credentials/issuer.ts';
+import { neededSources } from './describe.ts';
 import type { Product } from './load.ts';
 import { declaredParameters, inferParameters } from './parameters.ts';
 import type { Request } from './path.ts';
 import type { Running } from './running.ts';
+import { storeNameOf } from './stores.ts';
 import { sealIntent, type Sealing, sealOutcome } from './sealing/records.ts';
 
 // What a session is, step by step, and the records that it leaves.
@@ -46,12 +49,14 @@ export interface Session extends Opening, Progress {
 /** What is learned of a session while it runs. */
 interface Progress {
   planned: Planned | null;
+  /** What its stores can be asked with. */
+  issued: readonly Issued[];
   sandbox: Json;
   readonly delivered: { rows: number; bytes: number };
 }
 
 export function nothingYet(): Progress {
-  return { planned: null, sandbox: null, delivered: { rows: 0, bytes: 0 } };
+  return { planned: null, issued: [], sandbox: null, delivered: { rows: 0, bytes: 0 } };
 }
 
 export function statementOf(
@@ -135,9 +140,7 @@ export function replayOf({ replay }: Request): { readonly replay?: { readonly of
 }
 
 function credentialsOf({ boundary }: Product, grant: Grant): Json {
-  const stores = Object.keys(grant.tables).map(
-    (table) => boundary.catalogs[boundary.tables[table]?.catalog ?? '']?.store ?? '',
-  );
+  const stores = neededSources(boundary, grant).map((table) => storeNameOf(boundary, table));
   return Object.fromEntries(
     [...new Set(stores)].toSorted().map((store) => [store, boundary.stores[store]?.credential ?? null]),
   );
@@ -220,9 +223,23 @@ export function outcome(
     rows: session.delivered.rows,
     bytes: session.delivered.bytes,
     engine: exact(engine),
+    ...issuedTo(session),
     steps: session.watch.steps,
   };
   return sealOutcome(whole, session.sealing);
+}
+
+/** What its stores could be asked with: by name, never the secret. */
+function issuedTo({ issued }: Session): Pick<SessionOutcome, 'issued'> {
+  if (issued.length === 0) return {};
+  const named = issued.map(({ record: { reference, digest, keyId, role, expires } }) => ({
+    reference,
+    digest,
+    keyId,
+    role,
+    expires,
+  }));
+  return { issued: named };
 }
 
 /** For the owner: whose doing a cancel was. */

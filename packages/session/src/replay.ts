@@ -174,6 +174,7 @@ const passing: readonly string[] = [
   'engine_unavailable',
   'engine_crashed',
   'evidence_unavailable',
+  'credential_unavailable',
   'cancelled',
   'internal',
   'limit_time',

@@ -194,7 +194,6 @@ impl Product {
                 STORE.into(),
                 Store::Local {
                     root: self.folder.display().to_string(),
-                    credential: None,
                 },
             )]),
             sources: self
@@ -294,6 +293,7 @@ fn open(template: String, sql: &str) -> OpenSession {
         purpose: "conformance".into(),
         claims: BTreeMap::new(),
         clock_micros: i64::try_from(now.as_micros()).unwrap_or_default(),
+        credentials: BTreeMap::new(),
         limits: LIMITS,
         statement: Statement {
             sql: sql.into(),

@@ -40,6 +40,7 @@ pub(crate) fn engine(folder: &Path) -> Result<Arc<Engine>, Fault> {
         spill_folder: Some(folder.join("spill")),
         spill_bytes: 4 << 30,
         templates_max: 64,
+        ..EngineConfig::default()
     })?)
 }
 

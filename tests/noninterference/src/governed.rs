@@ -164,6 +164,7 @@ impl Governed {
             spill_folder: Some(folder.path().join("spill")),
             spill_bytes: 1 << 30,
             templates_max: 10,
+            ..EngineConfig::default()
         })
         .expect("an engine");
         let mut templates = BTreeMap::new();
@@ -202,6 +203,7 @@ impl Governed {
             purpose: PURPOSE.into(),
             claims: claims.collect(),
             clock_micros: CLOCK_MICROS,
+            credentials: BTreeMap::new(),
             limits: limits(),
             statement: Statement {
                 sql: sql.into(),
@@ -281,7 +283,6 @@ fn template(world: &World, root: PathBuf) -> SessionTemplate {
 fn local(root: &Path) -> Store {
     Store::Local {
         root: root.display().to_string(),
-        credential: None,
     }
 }
 

@@ -177,6 +177,7 @@ impl Comparison {
             spill_folder: None,
             spill_bytes: 0,
             templates_max: 10,
+            ..EngineConfig::default()
         })?;
         for Digested { digest, template } in [&self.open, &self.narrow] {
             engine.put_template(digest, template.as_bytes())?;
@@ -218,6 +219,7 @@ impl Comparison {
             purpose: "bench".into(),
             claims: self.claims.clone(),
             clock_micros: 0,
+            credentials: BTreeMap::new(),
             limits: SessionLimits {
                 deadline_ms: 600_000,
                 memory_bytes: 8 << 30,

@@ -20,6 +20,7 @@ pub fn engine() -> Arc<Engine> {
         spill_folder: None,
         spill_bytes: 0,
         templates_max: 1,
+        ..EngineConfig::default()
     })
     .unwrap()
 }

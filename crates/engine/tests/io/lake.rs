@@ -18,8 +18,9 @@ use tempfile::TempDir;
 use super::access::AccessLog;
 use super::beneath::open_root;
 use super::error::running;
+use super::local_store::LocalStore;
 use super::source::{STORES_URL, raw_table, shared_caches};
-use super::store::{LocalStore, SessionStores};
+use super::store::{SessionStore, SessionStores};
 use super::types::schema_of;
 
 pub(crate) struct Lake {
@@ -90,7 +91,8 @@ impl Lake {
     ) -> Result<(DataFrame, Arc<AccessLog>)> {
         let log = Arc::new(AccessLog::default());
         let root = open_root(self.folder.path()).unwrap();
-        let stores = SessionStores::new(STORES_URL, vec![LocalStore::new(root, "m1", log.clone(), "lake", None)]);
+        let store = SessionStore::Local(Arc::new(LocalStore::new(root, "m1", log.clone(), "lake")));
+        let stores = SessionStores::new(STORES_URL, vec![store]);
         let runtime = RuntimeEnvBuilder::new()
             .with_object_store_registry(Arc::new(stores))
             .with_cache_manager(self.caches.clone())

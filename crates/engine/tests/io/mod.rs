@@ -31,12 +31,18 @@ pub(crate) mod declared;
 #[path = "../../src/encode.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod encode;
+#[path = "../../src/endpoints.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod endpoints;
 #[path = "../../src/error.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod error;
 #[path = "../../src/json_values.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod json_values;
+#[path = "../../src/local_store.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod local_store;
 #[path = "../../src/memory.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod memory;
@@ -44,6 +50,9 @@ mod memory;
 pub(crate) mod partitions;
 #[path = "../../src/ranges.rs"]
 pub(crate) mod ranges;
+#[path = "../../src/remote_store.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod remote_store;
 #[path = "../../src/scan.rs"]
 pub(crate) mod scan;
 #[path = "../../src/source.rs"]

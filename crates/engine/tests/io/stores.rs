@@ -17,7 +17,8 @@ use url::Url;
 
 use super::access::AccessLog;
 use super::beneath::open_root;
-use super::store::{LocalStore, SessionStores};
+use super::local_store::LocalStore;
+use super::store::{SessionStore, SessionStores};
 
 pub(crate) const URL: &str = "ambit://stores/";
 
@@ -50,8 +51,8 @@ pub(crate) fn place() -> Place {
 
 pub(crate) fn mounted(root: &FsPath) -> (SessionStores, Arc<AccessLog>) {
     let log = Arc::new(AccessLog::default());
-    let store = LocalStore::new(open_root(root).unwrap(), "m1", log.clone(), "lake", Some("reader"));
-    (SessionStores::new(URL, vec![store]), log)
+    let store = LocalStore::new(open_root(root).unwrap(), "m1", log.clone(), "lake");
+    (SessionStores::new(URL, vec![SessionStore::Local(Arc::new(store))]), log)
 }
 
 impl Place {
@@ -304,7 +305,7 @@ async fn every_request_is_recorded() {
     assert!(place.listed("m1/nowhere").await.is_err());
     let access = place.access("plain.csv");
     assert_eq!(access.store, "lake");
-    assert_eq!(access.credential.as_deref(), Some("reader"));
+    assert_eq!(access.credential, None);
     assert_eq!((access.requests, access.failures), (3, 0));
     assert_eq!(access.bytes, 8);
     assert_eq!(access.ranges, [(0, 3), (4, 6), (8, 10)]);

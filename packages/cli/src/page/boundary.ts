@@ -36,7 +36,8 @@ function supply(table: BoundaryTable, boundary: Boundary): string {
   const catalog = boundary.catalogs[table.catalog];
   const store = catalog === undefined ? undefined : boundary.stores[catalog.store];
   // Where a store is, is not for everybody: then its root is empty.
-  const place = store === undefined ? '' : ` (${[store.kind, ...(store.root === '' ? [] : [store.root])].join(', ')})`;
+  const where = store?.kind === 's3' ? store.url : store?.root;
+  const place = store === undefined ? '' : ` (${[store.kind, ...(where ? [where] : [])].join(', ')})`;
   const folders = (table.partitions ?? []).map((column) => `${column}=.../`).join('');
   const credential = store?.credential ? `, credential ${store.credential}` : '';
   return printable(

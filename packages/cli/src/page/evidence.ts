@@ -1,5 +1,5 @@
 import type { Boundary } from '@ambit/contract';
-import type { ReviewApplied } from '@ambit/evidence';
+import type { ReviewApplied, SessionCredential } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import type { SealState } from '@ambit/session';
 
@@ -53,6 +53,8 @@ export interface Outcome {
   readonly rows: number;
   readonly bytes: number;
   readonly engine: EngineReport | null;
+  /** What its stores could be asked with; for those who may read the whole evidence. */
+  readonly issued?: readonly SessionCredential[];
   /** Microseconds of each step of the one path. */
   readonly steps: Readonly<Record<string, number>>;
 }

@@ -1,9 +1,9 @@
-import type { AppliedOpening, AppliedReview } from '@ambit/evidence';
+import type { AppliedOpening, AppliedReview, SessionCredential } from '@ambit/evidence';
 import type { Subject } from '@ambit/policy';
 
 import { bytesText, counted, microsText, printable } from '../display.ts';
 import { couldSee, policies, settings } from './boundary.ts';
-import type { EngineReport, Intent, Outcome, SessionEvidence } from './evidence.ts';
+import type { Access, EngineReport, Outcome, SessionEvidence } from './evidence.ts';
 import { block, facts, listed, section } from './layout.ts';
 import { lineageLines } from './lineage.ts';
 import { planLines } from './plan.ts';
@@ -11,7 +11,7 @@ import { didRead } from './reads.ts';
 
 /** A session as a page that a person understands: everything that it could see and did. */
 export function sessionPage(evidence: SessionEvidence): string {
-  const { intent, outcome, grant, boundary } = evidence;
+  const { outcome, grant, boundary } = evidence;
   const report = outcome?.engine ?? null;
   const lines = [
     `Session ${printable(evidence.session)}: ${outcome === null ? 'running' : outcome.status}`,
@@ -23,7 +23,7 @@ export function sessionPage(evidence: SessionEvidence): string {
     ...lineageLines(report?.lineage),
     ...functions(evidence),
     ...settings(boundary),
-    ...credentials(intent, report),
+    ...credentials(evidence),
     ...policies(grant),
     ...planLines(report?.operators),
     ...ended(outcome),
@@ -127,19 +127,35 @@ function functions({ outcome, grant }: SessionEvidence): readonly string[] {
   );
 }
 
-function credentials(intent: Intent, report: EngineReport | null): readonly string[] {
+function credentials({ intent, outcome }: SessionEvidence): readonly string[] {
   const could = Object.entries(intent.credentials).flatMap(([store, reference]) =>
     reference === null ? [] : [`${reference} on store ${store}`],
   );
-  const used = new Set((report?.accesses ?? []).flatMap(({ credential }) => (credential === null ? [] : [credential])));
+  const accesses = outcome?.engine?.accesses ?? [];
+  const used = new Set(accesses.flatMap(({ credential }) => (credential === null ? [] : [credential])));
   if (could.length === 0 && used.size === 0) return section('Credentials', ['none: its stores need none']);
   return section(
     'Credentials',
     facts([
       ['could use', listed(could)],
-      ['used', listed([...used])],
+      ['used', listed([...used].map((reference) => useText(reference, accesses)))],
+      ...(outcome?.issued ?? []).map((issued): [string, string] => [issued.reference, issuedText(issued)]),
     ]),
   );
+}
+
+/** How much a credential was used, where that is told. */
+function useText(reference: string, accesses: readonly Access[]): string {
+  const own = accesses.filter(({ credential }) => credential === reference);
+  if (own.some(({ requests }) => requests === undefined)) return printable(reference);
+  const requests = own.reduce((sum, one) => sum + (one.requests ?? 0), 0);
+  const bytes = own.reduce((sum, one) => sum + (one.bytes ?? 0), 0);
+  return printable(`${reference}: ${counted(requests, 'request')}, ${bytesText(bytes)}`);
+}
+
+function issuedText({ keyId, role, expires }: SessionCredential): string {
+  const of = role === null ? 'keys of an account' : `keys of ${role} for this session's tables alone`;
+  return printable(`${of}, key ${keyId}, ${expires === null ? 'for good' : `until ${expires}`}`);
 }
 
 function ended(outcome: Outcome | null): readonly string[] {
@@ -161,7 +177,7 @@ function ended(outcome: Outcome | null): readonly string[] {
 
 /** Steps in the order of the one path; one that is not known comes last. */
 function inOrder(steps: Outcome['steps']): readonly (readonly [string, number])[] {
-  const order = ['authorize', 'admit', 'intent', 'plan', 'run'];
+  const order = ['authorize', 'admit', 'intent', 'sources', 'credentials', 'plan', 'run'];
   const rank = (step: string): number => (order.includes(step) ? order.indexOf(step) : order.length);
   return Object.entries(steps).toSorted(([a], [b]) => rank(a) - rank(b));
 }

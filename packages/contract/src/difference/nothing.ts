@@ -8,8 +8,9 @@ export function nothing(after: Boundary): Boundary {
   const set = Object.entries(after.settings).filter(
     ([, { origin }]) => origin !== 'contract' && origin !== 'environment',
   );
+  const { credentials: _, ...always } = after;
   return {
-    ...after,
+    ...always,
     purposes: {},
     claims: {},
     anonymous: null,

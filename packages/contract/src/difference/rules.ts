@@ -4,7 +4,8 @@ import { type Comparing, type Line, narrows, widens } from './line.ts';
 import { maskLines } from './masks.ts';
 import { rowFilterLines } from './row-filters.ts';
 import { engineLines, limitLines, settingLines } from './running.ts';
-import { catalogLines, storeLines, tableLines } from './sources.ts';
+import { catalogLines, tableLines } from './sources.ts';
+import { credentialLines, storeLines } from './stores.ts';
 import { functionLines, queryLines, viewLines } from './sql.ts';
 import { shown } from './walk.ts';
 
@@ -32,6 +33,7 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   evidence: (_, before, after) => evidenceLines(before, after),
   session: (_, before, after) => sessionLines(before, after),
   stores: storeLines,
+  credentials: credentialLines,
   catalogs: catalogLines,
   tables: tableLines,
   views: (_, before, after) => viewLines(before, after),

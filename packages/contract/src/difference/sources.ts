@@ -1,49 +1,12 @@
 import { canonicalize } from '../canonical.ts';
-import type { Boundary, BoundaryCatalog, BoundaryColumn, BoundaryStore, BoundaryTable } from '../boundary.ts';
+import type { Boundary, BoundaryCatalog, BoundaryColumn, BoundaryTable } from '../boundary.ts';
 import { described } from './access.ts';
 import { changes, type Comparing, type Line, narrows, pointer, quoted, type Said, widens } from './line.ts';
 import { members, named, own, type Rules, shown, without } from './walk.ts';
 
 // Where rows come from.
 
-export function storeLines({ after: boundary }: Comparing, before: Boundary['stores'], after: Boundary['stores']) {
-  const place = (name: string) => ({ path: ['stores', name], subject: `store \`${name}\`` });
-  return named(before, after, {
-    place,
-    text: ({ root }) => root,
-    added: () => changes('nothing is read from it but by tables, which have lines of their own'),
-    removed: () => narrows('nothing is read from it any more'),
-    changed: (old: BoundaryStore, now: BoundaryStore, name) => {
-      const other = changes(`${readers(boundary, name)} other data`);
-      return members(place(name), old, now, {
-        kind: { name: 'the kind', means: () => other },
-        root: { name: 'the root', means: () => other },
-        credential: {
-          name: 'the credential',
-          means: () => changes(`${readers(boundary, name)} what another credential may read`),
-        },
-      });
-    },
-  });
-}
-
-/** Who reads a store: tables, and row filters that look into them. */
-function readers(boundary: Boundary, store: string): string {
-  const tables = Object.keys(boundary.tables)
-    .filter((table) => storeOf(boundary, table) === store)
-    .toSorted();
-  const filters = Object.entries(boundary.rowFilters)
-    .filter(([, { reads }]) => Object.keys(reads.tables).some((table) => tables.includes(table)))
-    .map(([name]) => name)
-    .toSorted();
-  if (tables.length === 0) return 'no table reads it; those to come would read';
-  const read = `${tables.length === 1 ? 'table' : 'tables'} ${quoted(tables)}`;
-  if (filters.length === 0) return `${read} now read`;
-  const decide = `${filters.length === 1 ? 'row filter' : 'row filters'} ${quoted(filters)}`;
-  return `${read} now read, and ${decide} decide by,`;
-}
-
-function storeOf(boundary: Boundary, table: string): string | undefined {
+export function storeOf(boundary: Boundary, table: string): string | undefined {
   return own(boundary.catalogs, own(boundary.tables, table)?.catalog ?? '')?.store;
 }
 

@@ -1,12 +1,10 @@
 import { stringify } from 'yaml';
-import type { Boundary } from '../boundary.ts';
+import type { Boundary, BoundaryStore } from '../boundary.ts';
 import type { OdcsProperty } from './document.ts';
 import { odcsTypeOf } from './types.ts';
 
 /** The version of the standard that is written. */
 const VERSION = 'v3.1.0';
-
-const STORE_TYPES = { local: 'local' } as const;
 
 /** A boundary as an ODCS file: what both have, and what only Ambit enforces by its name under `customProperties`. */
 export function toOdcs(boundary: Boundary, fingerprint: string): string {
@@ -32,12 +30,11 @@ function contractOf(boundary: Boundary, fingerprint: string): object {
         .join('\n'),
     },
     team: { name: owner.team },
-    servers: Object.entries(boundary.stores).map(([store, { kind, root }]) => ({
-      server: `${boundary.environment}_${store}`,
-      type: STORE_TYPES[kind],
+    servers: Object.entries(boundary.stores).map(([called, store]) => ({
+      server: `${boundary.environment}_${called}`,
       environment: boundary.environment,
-      path: root,
-      format: formatsOf(boundary, store),
+      ...placeOf(store),
+      format: formatsOf(boundary, called),
     })),
     schema: [
       ...Object.entries(boundary.tables).map(([table, declared]) => ({
@@ -102,4 +99,9 @@ function described(description: string): { readonly description?: string } {
 function formatsOf({ catalogs }: Boundary, store: string): string {
   const formats = Object.values(catalogs).filter((catalog) => catalog.store === store);
   return [...new Set(formats.map(({ type }) => type))].toSorted().join(', ') || 'none';
+}
+
+function placeOf(store: BoundaryStore): Readonly<Record<string, string>> {
+  if (store.kind === 'local') return { type: 'local', path: store.root };
+  return { type: 's3', location: store.url, ...(store.endpoint === null ? {} : { endpointUrl: store.endpoint }) };
 }

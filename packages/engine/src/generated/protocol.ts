@@ -63,7 +63,7 @@ export type ComparedList = 'stronger' | 'weaker' | 'before' | 'after';
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
  * via the `definition` "DriftKind".
  */
-export type DriftKind = 'appeared' | 'vanished' | 'retyped' | 'header' | 'unreadable';
+export type DriftKind = 'appeared' | 'vanished' | 'retyped' | 'header' | 'unreadable' | 'unreachable';
 /**
  * Kinds of functions.
  *
@@ -145,22 +145,46 @@ export type SourceFormat =
       type: 'arrow';
     };
 /**
- * Where a source's bytes are. `root` is absolute and resolved by the control plane.
+ * Where a source's bytes are, resolved by the control plane.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
  * via the `definition` "Store".
  */
-export type Store = {
-  /**
-   * Reference of the credential, for the evidence. A local store has none.
-   */
-  credential: string | null;
-  kind: 'local';
-  /**
-   * Absolute path of the folder.
-   */
-  root: string;
-};
+export type Store =
+  | {
+      kind: 'local';
+      /**
+       * Absolute path of the folder.
+       */
+      root: string;
+    }
+  | {
+      /**
+       * Name of the bucket.
+       */
+      bucket: string;
+      /**
+       * Reference of a credential of the session. None: requests are not signed.
+       */
+      credential: string | null;
+      /**
+       * Where it is: scheme, host and port. One of the worker's endpoints.
+       */
+      endpoint: string;
+      kind: 's3';
+      /**
+       * What each key begins with: empty, or ends with `/`.
+       */
+      prefix: string;
+      /**
+       * Region that requests are signed for.
+       */
+      region: string;
+      /**
+       * Whether the endpoint's host names the bucket. Else the path of a request does.
+       */
+      virtualHosted: boolean;
+    };
 /**
  * Formats of data frames.
  *
@@ -594,6 +618,22 @@ export interface Drift {
   object: string;
 }
 /**
+ * A server of a remote store.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "Endpoint".
+ */
+export interface Endpoint {
+  /**
+   * Certificates in PEM that vouch for it, and no others. None: those that the machine trusts.
+   */
+  certificates: string | null;
+  /**
+   * Scheme, host and port: `https://s3.eu-central-1.amazonaws.com`.
+   */
+  origin: string;
+}
+/**
  * Everything that a contract can name of the engine: emitted to `schemas/engine-catalog.json`.
  *
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
@@ -979,6 +1019,12 @@ export interface InspectRequest {
    */
   boundary: string;
   /**
+   * What those of them that name a credential are asked with, by reference.
+   */
+  credentials: {
+    [k: string]: StoreCredential;
+  };
+  /**
    * Sources by name.
    */
   sources: {
@@ -990,6 +1036,26 @@ export interface InspectRequest {
   stores: {
     [k: string]: Store;
   };
+}
+/**
+ * What requests to a store are signed with. It outlives the session, and nothing keeps it.
+ *
+ * This interface was referenced by `EngineProtocol`'s JSON-Schema
+ * via the `definition` "StoreCredential".
+ */
+export interface StoreCredential {
+  /**
+   * Identifier of the key: not a secret, and what the store's own records name.
+   */
+  keyId: string;
+  /**
+   * Secret.
+   */
+  secretKey: string;
+  /**
+   * Secret, of a key for a time.
+   */
+  sessionToken: string | null;
 }
 /**
  * A table as it lies in a store.
@@ -1063,6 +1129,12 @@ export interface OpenSession {
    * The session's clock, in microseconds since 1970 UTC: what `now()` says, to consumer and policy alike.
    */
   clockMicros: number;
+  /**
+   * What the stores of the template that name a credential are asked with, by reference.
+   */
+  credentials: {
+    [k: string]: StoreCredential;
+  };
   /**
    * How the rows are written into data frames.
    */
@@ -1504,6 +1576,10 @@ export interface WorkerConfig {
    * Address space of the process, in bytes: what no pool accounts for ends the worker here, not the machine.
    */
   addressSpaceBytes: number | null;
+  /**
+   * Servers that may be talked to: those of all remote stores. Empty: the process opens no connection.
+   */
+  endpoints: Endpoint[];
   /**
    * Memory that all sessions together may reserve, in bytes.
    */

@@ -100,6 +100,19 @@ function servedOf(record: EvidenceRecord): Said | null {
       attributes: { 'db.namespace': product, 'db.collection.name': table, 'ambit.table.state': state },
     };
   }
+  if (record.type === 'credential.issued') {
+    const { product, reference, role } = record;
+    return {
+      severity: INFO,
+      eventName: 'ambit.credential.issued',
+      body: 'stores are asked with other keys from here on',
+      attributes: {
+        'db.namespace': product,
+        'ambit.credential': reference,
+        'ambit.credential.kind': role === null ? 'keys' : 'role',
+      },
+    };
+  }
   if (record.type === 'reload.applied') {
     const { cause, products } = record;
     const attributes = { 'ambit.reload.cause': cause, 'ambit.reload.products': products.length };

@@ -50,6 +50,7 @@ export const sessionFailures: readonly ProblemCode[] = [
   'engine_unavailable',
   'engine_crashed',
   'evidence_unavailable',
+  'credential_unavailable',
 ];
 export const bodyRefusals: readonly ProblemCode[] = ['body_too_large', 'request_timeout', 'media_type_unsupported'];
 

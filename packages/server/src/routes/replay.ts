@@ -37,6 +37,7 @@ export function addReplayRoute(app: FastifyInstance, serving: Serving): void {
             'engine_unavailable',
             'engine_crashed',
             'evidence_unavailable',
+            'credential_unavailable',
             'server_stopping',
           ),
         },

@@ -5,7 +5,7 @@ import { BUILT, fileOf, type PartFiles, placeOf, ROWS, SERVED, UNFINISHED, write
 import { documentTables, type RecordTable, recordTables } from './rows.ts';
 
 /** Changes when the rows that records give do: what was built before is built again. */
-const FORMAT = 'ambit/evidence-tables/v4';
+const FORMAT = 'ambit/evidence-tables/v5';
 
 interface Mark {
   readonly format: string;

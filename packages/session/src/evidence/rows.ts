@@ -69,7 +69,7 @@ export function sessionRows(evidence: SessionEvidence): readonly TableRow[] {
   return [
     ['sessions', { ...key, ...sessionRow(evidence, subject, report) }],
     ...used(report).map((row): TableRow => ['uses', { ...key, ...row }]),
-    ...credentials(subject, intent.credentials).map((row): TableRow => ['credentials', { ...key, ...row }]),
+    ...credentials(subject, evidence).map((row): TableRow => ['credentials', { ...key, ...row }]),
     ...opened(report.accesses ?? [], evidence).map((row): TableRow => ['opened', { ...key, ...row }]),
     ...(report.accesses ?? []).map((access): TableRow => ['accesses', { ...key, ...accessRow(access) }]),
     ...refused,
@@ -146,11 +146,19 @@ function used({ tables = {}, views = [], functions = [] }: Report): readonly Row
 }
 
 /** References: what the subject showed, and what its session could open stores with. Never a secret. */
-function credentials({ authentication }: Subject, stores: Json): readonly Row[] {
-  const ofStores = Object.entries((stores ?? {}) as Readonly<Record<string, string | null>>);
+function credentials({ authentication }: Subject, { intent, outcome }: SessionEvidence): readonly Row[] {
+  const ofStores = Object.entries((intent.credentials ?? {}) as Readonly<Record<string, string | null>>);
+  const keyOf = (reference: string): Row => {
+    const issued = outcome?.issued?.find((one) => one.reference === reference);
+    if (issued === undefined) return {};
+    const { keyId, role, expires } = issued;
+    return { key_id: keyId, role, expires: expires === null ? null : instant(expires) };
+  };
   return [
     { what: authentication.method, reference: authentication.reference },
-    ...ofStores.flatMap(([store, reference]) => (reference === null ? [] : [{ what: 'store', store, reference }])),
+    ...ofStores.flatMap(([store, reference]) =>
+      reference === null ? [] : [{ what: 'store', store, reference, ...keyOf(reference) }],
+    ),
   ];
 }
 

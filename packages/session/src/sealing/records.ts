@@ -137,6 +137,7 @@ export async function sealRefusal(
 const OWN_WORDS = new Set([
   'boundary_unapproved',
   'cancelled',
+  'credential_unavailable',
   'engine_crashed',
   'engine_unavailable',
   'evidence_unavailable',
