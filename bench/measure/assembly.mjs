@@ -21,6 +21,7 @@ export async function assembly(requests, python) {
     memoryBytes: 2 ** 30,
     spillBytes: 0,
     roots: [data],
+    endpoints: [],
     log: () => {},
   });
   try {

@@ -35,6 +35,7 @@ const engine = await startEngine({
   memoryBytes: 1024 ** 3,
   spillBytes: 0,
   roots: [data],
+  endpoints: [],
   log: () => {},
 });
 const products = await loadProducts([contract], await loadEnvironment(environment), engine);
@@ -42,7 +43,7 @@ const durable = await openLog({ folder: join(folder, 'evidence'), ambit: '0.1.0'
 let seq = 0;
 const off = {
   ...durable,
-  append: async (/** @type {object} */ body) => ({ seq: seq++, ...body }),
+  append: async () => ({ seq: seq++ }),
   ensureBoundary: async () => {},
   ensureGrant: async () => {},
 };

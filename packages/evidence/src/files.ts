@@ -101,7 +101,7 @@ export const disk: Files = {
   },
   settle: async (paths) => {
     // One at a time, and a folder once: records wait for the same few threads.
-    for (const path of new Set([...paths, ...paths.map((path) => dirname(path))])) await syncPath(path);
+    for (const path of new Set([...paths, ...paths.map((one) => dirname(one))])) await syncPath(path);
   },
   remove: (path) => rm(path, { force: true }),
   removeEmpty: (folder) =>
@@ -125,11 +125,11 @@ function logFile(file: FileHandle): LogFile {
 
 /** Where the kernel does not write and sync in one call. */
 function syncedFile(file: FileHandle): LogFile {
-  const { append, ...rest } = logFile(file);
+  const written = logFile(file);
   return {
-    ...rest,
+    ...written,
     append: async (bytes) => {
-      await append(bytes);
+      await written.append(bytes);
       await file.datasync();
     },
   };

@@ -14,6 +14,8 @@ export const limits = {
   gatherMs: 1,
   /** In all. */
   gatherMsMax: 4,
+  /** Names of members that are kept as records have them. */
+  namesKeptMax: 1_024,
   /** Kept on disk so that outcomes still fit when the disk is full. */
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */

@@ -90,7 +90,7 @@ export class Writer {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { body } = prepared;
+    const { body, pieces, bytes } = prepared;
     const mayWait = body.type === 'session.outcome';
     const contradiction = this.#contradicts(body);
     if (contradiction !== null) return Promise.reject(new EvidenceContradiction(contradiction));
@@ -102,7 +102,7 @@ export class Writer {
     }
     return new Promise((done, failed) => {
       if (body.type === 'session.outcome') this.#tail.ending.add(body.session);
-      this.#queue.push({ ...prepared, done, failed });
+      this.#queue.push({ body, pieces, bytes, done, failed });
       this.#running ??= this.#drain();
     });
   }
