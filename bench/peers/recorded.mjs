@@ -43,7 +43,7 @@ const durable = await openLog({ folder: join(folder, 'evidence'), ambit: '0.1.0'
 let seq = 0;
 const off = {
   ...durable,
-  append: async (/** @type {object} */ body) => ({ seq: seq++, ...body }),
+  append: async () => ({ seq: seq++ }),
   ensureBoundary: async () => {},
   ensureGrant: async () => {},
 };

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { limits } from './limits.ts';
 import type { Json } from './record.ts';
 
 /**
@@ -15,29 +16,64 @@ export function canonical(value: Json): string {
   // Text that grows: every record is written here, and lists of its parts cost half of it.
   let written = '';
   if (Array.isArray(value)) {
-    for (const item of value) written += `${written === '' ? '' : ','}${canonical(item)}`;
+    for (const item of value) written += (written === '' ? '' : ',') + canonical(item);
     return `[${written}]`;
   }
   const object = value as { readonly [name: string]: Json };
-  // By code units, as RFC 8785 has it.
-  for (const name of Object.keys(object).sort()) {
-    written += `${written === '' ? '' : ','}${text(name)}:${canonical(object[name] as Json)}`;
+  for (const name of namesOf(object)) {
+    written += (written === '' ? '' : ',') + named(name) + canonical(object[name] as Json);
   }
   return `{${written}}`;
 }
 
-/** A member of an object: its name, and both as they are written. */
-export type Member = readonly [name: string, written: string];
-
-/** Members of an object, each canonical. */
-export function membersOf(object: { readonly [name: string]: Json }): readonly Member[] {
-  return Object.keys(object).map((name) => [name, `${text(name)}:${canonical(object[name] as Json)}`]);
+/** Of an object's members, by code units, as RFC 8785 has it. */
+function namesOf(object: object): readonly string[] {
+  const names = Object.keys(object);
+  if (names.length > FEW) return names.sort();
+  // Few, and often in order already: a sort of the general kind takes longer than all else that is done to them.
+  for (let at = 1; at < names.length; at += 1) {
+    const name = names[at] as string;
+    let place = at;
+    for (; place > 0 && (names[place - 1] as string) > name; place -= 1) names[place] = names[place - 1] as string;
+    names[place] = name;
+  }
+  return names;
 }
 
-/** The object of these members, canonical. */
-export function objectOf(members: readonly Member[]): string {
-  const sorted = members.toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return `{${sorted.map(([, written]) => written).join(',')}}`;
+const FEW = 16;
+
+/** Names as they are written: records say the same ones again and again. */
+const kept = new Map<string, string>();
+
+function named(name: string): string {
+  const known = kept.get(name);
+  if (known !== undefined) return known;
+  const made = `${text(name)}:`;
+  if (kept.size < limits.namesKeptMax) kept.set(name, made);
+  return made;
+}
+
+/**
+ * Members of an object, canonical, in as many pieces as leave room between them for members of other names, which are in order
+ * and not known yet. Commas are where those will be: after each member of the first piece, before each of another.
+ */
+export function membersAround(others: readonly string[], object: { readonly [name: string]: Json }): readonly string[] {
+  const pieces: string[] = [];
+  let piece = '';
+  for (const name of namesOf(object)) {
+    while (pieces.length < others.length && name > (others[pieces.length] as string)) {
+      pieces.push(piece);
+      piece = '';
+    }
+    const member = named(name) + canonical(object[name] as Json);
+    piece += pieces.length === 0 ? `${member},` : `,${member}`;
+  }
+  while (pieces.length < others.length) {
+    pieces.push(piece);
+    piece = '';
+  }
+  pieces.push(piece);
+  return pieces;
 }
 
 /** Whether a text is the canonical form of the value that it was parsed to. */

@@ -32,7 +32,6 @@ export class FolderStore implements Store {
     const segment = await this.#writable();
     const { located, bytes } = this.#tail.encode(batch, segment.length);
     await segment.file.append(bytes);
-    await segment.file.sync();
     this.#tail.remember(segment, located, segment.length + bytes.length);
     return located.map(({ record }) => record);
   }
@@ -53,9 +52,8 @@ export class FolderStore implements Store {
     const path = join(this.#folder, segmentName(number));
     // What an attempt before this one left under the name holds nothing acknowledged.
     await this.#files.remove(path);
-    const file = await this.#files.create(path);
+    const file = await this.#files.createDurable(path);
     await file.append(header);
-    await file.sync();
     tail.segments.push(number);
     tail.current = { number, file, index: emptyIndex(), length: header.length };
     return tail.current;

@@ -10,8 +10,12 @@ export const limits = {
   batchBytesMax: 16 * 1024 * 1024,
   /** A record waits for others while so many sessions are open, unless as many records are there. */
   gatherSessionsMin: 8,
-  /** For how long. */
+  /** For how long, and as long again while others come. */
   gatherMs: 1,
+  /** In all. */
+  gatherMsMax: 4,
+  /** Names of members that are kept as records have them. */
+  namesKeptMax: 1_024,
   /** Kept on disk so that outcomes still fit when the disk is full. */
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */

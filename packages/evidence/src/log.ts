@@ -264,7 +264,8 @@ function onceEach(
   writer: Writer,
   { segments }: Tail,
 ): (key: string, body: RecordBody) => Promise<EvidenceRecord | null> {
-  const documents = new Map<string, Promise<EvidenceRecord>>();
+  /** Null: it is there. */
+  const documents = new Map<string, Promise<EvidenceRecord> | null>();
   let segment = segments.at(-1);
   return async (key, body) => {
     if (segment !== segments.at(-1)) {
@@ -272,12 +273,14 @@ function onceEach(
       documents.clear();
     }
     const known = documents.get(key);
+    if (known === null) return null;
     const writing = known ?? writer.append(body);
     documents.set(key, writing);
     const record = await writing.catch((error: unknown) => {
       documents.delete(key);
       throw error;
     });
+    if (documents.get(key) === writing) documents.set(key, null);
     return known === undefined ? record : null;
   };
 }

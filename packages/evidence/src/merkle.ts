@@ -13,8 +13,7 @@ export const EMPTY_ROOT: Buffer = hash('sha256', '', 'buffer');
 
 /** Hash of a leaf. */
 export function leafHash(entry: string | Uint8Array): Buffer {
-  const bytes = typeof entry === 'string' ? Buffer.from(entry) : entry;
-  return hash('sha256', Buffer.concat([LEAF, bytes]), 'buffer');
+  return hash('sha256', typeof entry === 'string' ? `\0${entry}` : Buffer.concat([LEAF, entry]), 'buffer');
 }
 
 /** Hash of two subtrees. */

@@ -1,19 +1,19 @@
-import { type Member, membersOf } from './canonical.ts';
 import { limits } from './limits.ts';
-import type { Json, RecordBody, SessionOutcome } from './record.ts';
+import type { RecordBody, SessionOutcome } from './record.ts';
+import { piecesOf } from './segment.ts';
 
-/** What is to be recorded, and its members as they will be written: they are made once. */
+/** What is to be recorded, and its text as it will be written: it is made once. */
 export interface Prepared {
   readonly body: RecordBody;
-  readonly members: readonly Member[];
-  /** Of the members, about. */
+  readonly pieces: readonly string[];
+  /** Of the pieces, about. */
   readonly bytes: number;
 }
 
 /** A record before it has a place. */
 export function prepare(body: RecordBody): Prepared {
-  const members = membersOf(body as unknown as { readonly [name: string]: Json });
-  return { body, members, bytes: members.reduce((sum, [, written]) => sum + written.length, 0) };
+  const pieces = piecesOf(body);
+  return { body, pieces, bytes: pieces.reduce((sum, piece) => sum + piece.length, 0) };
 }
 
 /** A session that ran has an outcome, if without the report that makes it too long. Nothing else is shortened. */

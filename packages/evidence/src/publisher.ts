@@ -97,7 +97,7 @@ export class Publisher {
   settle(): Promise<void> {
     return this.#next(async () => {
       const paths = [...this.#unsettled];
-      await Promise.all(paths.map((path) => this.#files.settle(join(this.#folder, path))));
+      await this.#files.settle(paths.map((path) => join(this.#folder, path)));
       for (const path of paths) this.#unsettled.delete(path);
     });
   }

@@ -93,7 +93,7 @@ export async function readLast(
       await files.replace(path, bytes.subarray(0, end));
     }
     // Written before a kill, perhaps, and not synced: what is built on it must not outlive it.
-    await files.settle(path);
+    await files.settle([path]);
     return { segments, last: { header, records }, tornBytes: bytes.length - end };
   }
   return { segments, last: null, tornBytes: 0 };

@@ -162,7 +162,7 @@ class FolderSealKeys implements SealKeys {
     const secret = randomBytes(32);
     await disk.replace(this.#path(id, KEY), Buffer.from(`${FORMAT} ${secret.toString('base64')}\n`));
     // The folder itself may be new.
-    await disk.settle(this.#folder);
+    await disk.settle([this.#folder]);
     return { id, secret };
   }
 
@@ -183,7 +183,7 @@ class FolderSealKeys implements SealKeys {
 
   async #remove(id: string): Promise<void> {
     await disk.remove(this.#path(id, KEY));
-    await disk.settle(this.#folder);
+    await disk.settle([this.#folder]);
   }
 }
 

@@ -1,5 +1,5 @@
-import { canonical, isCanonical, type Member, objectOf, sha256 } from './canonical.ts';
-import type { EvidenceRecord, Json } from './record.ts';
+import { canonical, isCanonical, membersAround, sha256 } from './canonical.ts';
+import type { EvidenceRecord, Json, RecordBody, RecordEnvelope } from './record.ts';
 
 /** Version of the format. */
 export const FORMAT = 'ambit/evidence/v2';
@@ -37,12 +37,51 @@ export function segmentsOf(names: readonly string[]): readonly number[] {
     .toSorted((a, b) => a - b);
 }
 
-/** A line: the digest of the canonical JSON, a space, the canonical JSON. The digest is what the Merkle leaf names. */
-export function encodeRecord(members: readonly Member[]): { readonly line: Buffer; readonly digest: string } {
-  const json = objectOf(members);
-  const digest = sha256(json);
-  return { line: Buffer.from(`${digest} ${json}\n`), digest };
+/** Of the envelope, in canonical order. */
+const ENVELOPE = ['at', 'boot', 'monotonic', 'seq', 'v'];
+
+/** The text of a record before it has a place: what comes before, between and after the members of its envelope. */
+export function piecesOf(body: RecordBody): readonly string[] {
+  return membersAround(ENVELOPE, body as unknown as { readonly [name: string]: Json });
 }
+
+/** The canonical JSON of a record that has its place. */
+export function recordJson(pieces: readonly string[], { at, boot, monotonic, seq, v }: RecordEnvelope): string {
+  const [first, afterAt, afterBoot, afterMonotonic, afterSeq, last] = pieces;
+  return (
+    `{${first}"at":"${at}"${afterAt},"boot":${JSON.stringify(boot)}${afterBoot}` +
+    `,"monotonic":"${monotonic}"${afterMonotonic},"seq":${seq}${afterSeq},"v":${v}${last}}`
+  );
+}
+
+/** Lines, and where each lies in them. */
+export interface EncodedLines {
+  readonly bytes: Buffer;
+  readonly lines: readonly Omit<Located, 'record'>[];
+}
+
+/** Hexadecimal digits of a digest, and the space after them. */
+const DIGEST_BYTES = 65;
+
+/** A line each: the digest of the canonical JSON, a space, the canonical JSON. The digest is what the Merkle leaf names. */
+export function encodeRecords(texts: readonly string[]): EncodedLines {
+  const lengths = texts.map((json) => DIGEST_BYTES + Buffer.byteLength(json));
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length + 1, 0));
+  let offset = 0;
+  const lines = texts.map((json, at) => {
+    const length = lengths[at] as number;
+    bytes.write(json, offset + DIGEST_BYTES);
+    const digest = sha256(bytes.subarray(offset + DIGEST_BYTES, offset + length));
+    bytes.write(`${digest} `, offset, 'latin1');
+    bytes[offset + length] = LINE_FEED;
+    const line = { digest, offset, length };
+    offset += length + 1;
+    return line;
+  });
+  return { bytes, lines };
+}
+
+const LINE_FEED = 10;
 
 export function encodeHeader(header: SegmentHeader): Buffer {
   return Buffer.from(`${canonical(header as unknown as Json)}\n`);

@@ -1,5 +1,4 @@
 import { type SegmentIndex, indexRecord } from './catalog.ts';
-import { membersOf } from './canonical.ts';
 import { entryOf } from './entry.ts';
 import type { LogFile } from './files.ts';
 import { verifierKey } from './note.ts';
@@ -7,7 +6,7 @@ import type { Prepared } from './prepared.ts';
 import type { Publisher } from './publisher.ts';
 import type { RecordEnvelope } from './record.ts';
 import { followSession, type Recovered } from './recovery.ts';
-import { encodeHeader, encodeRecord, FORMAT, type Located } from './segment.ts';
+import { encodeHeader, encodeRecords, FORMAT, type Located, recordJson } from './segment.ts';
 import type { Tiles } from './tiles.ts';
 
 /** The segment that is written. */
@@ -42,7 +41,9 @@ export class Tail {
   current: Segment | null = null;
   /** Of the next record. */
   seq: number;
-  #lastMicros: bigint;
+  /** Of the last record that was given one: microseconds since 1970, and as it is written. */
+  #lastMicros: number;
+  #lastStamp: string;
   /** Of the last record that is durable. */
   #lastAt: string;
 
@@ -55,7 +56,8 @@ export class Tail {
     this.publisher = publisher;
     this.seq = recovered.nextSeq;
     this.#lastAt = recovered.lastAt;
-    this.#lastMicros = recovered.lastAt === '' ? 0n : microsOf(recovered.lastAt);
+    this.#lastStamp = recovered.lastAt;
+    this.#lastMicros = recovered.lastAt === '' ? 0 : microsOf(recovered.lastAt);
   }
 
   /** Time of the last record that is durable; empty: there is none. */
@@ -65,17 +67,18 @@ export class Tail {
 
   /** The records that come next, as they would lie from an offset on. */
   encode(prepared: readonly Prepared[], offset: number): Encoded {
-    const lines: Buffer[] = [];
-    const located: Located[] = [];
-    let at = offset;
-    for (const [place, { body, members }] of prepared.entries()) {
-      const envelope = this.#envelope(this.seq + place);
-      const { line, digest } = encodeRecord([...membersOf({ ...envelope }), ...members]);
-      lines.push(line);
-      located.push({ record: { ...envelope, ...body }, digest, offset: at, length: line.length - 1 });
-      at += line.length;
-    }
-    return { located, bytes: Buffer.concat(lines) };
+    const envelopes = prepared.map((_, place) => this.#envelope(this.seq + place));
+    const { bytes, lines } = encodeRecords(
+      prepared.map(({ pieces }, place) => recordJson(pieces, envelopes[place] as RecordEnvelope)),
+    );
+    const located = lines.map((line, place) => ({
+      // By a spread it takes longer than its canonical JSON: it has some twenty members.
+      record: Object.assign(envelopes[place] as RecordEnvelope, (prepared[place] as Prepared).body),
+      digest: line.digest,
+      offset: offset + line.offset,
+      length: line.length,
+    }));
+    return { located, bytes };
   }
 
   /** The number of the segment that begins after the last record, and its header. */
@@ -110,8 +113,8 @@ export class Tail {
     if (record.type === 'key.rotated') this.publisher.handOver();
     followSession(this.open, record);
     this.#lastAt = record.at;
-    const micros = microsOf(record.at);
-    if (micros > this.#lastMicros) this.#lastMicros = micros;
+    // Another server's clock may be ahead.
+    if (record.at !== this.#lastStamp) this.#advance(microsOf(record.at));
     if (record.type === 'session.intent') this.owners.set(record.session, record.boot);
     if (record.type !== 'session.outcome') return;
     this.ending.delete(record.session);
@@ -119,18 +122,23 @@ export class Tail {
   }
 
   #envelope(seq: number): RecordEnvelope {
-    const now = BigInt(Date.now()) * 1_000n;
-    if (now > this.#lastMicros) this.#lastMicros = now;
-    const at = isoOf(this.#lastMicros);
-    return { v: 1, seq, at, monotonic: process.hrtime.bigint().toString(), boot: this.boot };
+    this.#advance(Date.now() * 1_000);
+    return { v: 1, seq, at: this.#lastStamp, monotonic: process.hrtime.bigint().toString(), boot: this.boot };
+  }
+
+  /** Records are never given an earlier time than those before, whatever the clock says. */
+  #advance(micros: number): void {
+    if (micros <= this.#lastMicros) return;
+    this.#lastMicros = micros;
+    this.#lastStamp = isoOf(micros);
   }
 }
 
-function isoOf(micros: bigint): string {
-  const at = new Date(Number(micros / 1_000n)).toISOString();
-  return at.replace('Z', `${String(micros % 1_000n).padStart(3, '0')}Z`);
+function isoOf(micros: number): string {
+  const at = new Date(Math.floor(micros / 1_000)).toISOString();
+  return at.replace('Z', `${String(micros % 1_000).padStart(3, '0')}Z`);
 }
 
-function microsOf(at: string): bigint {
-  return BigInt(Date.parse(`${at.slice(0, 23)}Z`)) * 1_000n + BigInt(at.slice(23, 26) || '0');
+function microsOf(at: string): number {
+  return Date.parse(`${at.slice(0, 23)}Z`) * 1_000 + Number(at.slice(23, 26) || '0');
 }

@@ -224,7 +224,8 @@ function peaksOf(edge: readonly Buffer[]): readonly Buffer[] {
 }
 
 function prefixed(entry: Buffer): Buffer {
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(entry.length);
-  return Buffer.concat([length, entry]);
+  const bytes = Buffer.allocUnsafe(2 + entry.length);
+  bytes.writeUInt16BE(entry.length);
+  entry.copy(bytes, 2);
+  return bytes;
 }

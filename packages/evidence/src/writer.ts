@@ -90,7 +90,7 @@ export class Writer {
     } catch (error) {
       return Promise.reject(error);
     }
-    const { body } = prepared;
+    const { body, pieces, bytes } = prepared;
     const mayWait = body.type === 'session.outcome';
     const contradiction = this.#contradicts(body);
     if (contradiction !== null) return Promise.reject(new EvidenceContradiction(contradiction));
@@ -102,7 +102,7 @@ export class Writer {
     }
     return new Promise((done, failed) => {
       if (body.type === 'session.outcome') this.#tail.ending.add(body.session);
-      this.#queue.push({ ...prepared, done, failed });
+      this.#queue.push({ body, pieces, bytes, done, failed });
       this.#running ??= this.#drain();
     });
   }
@@ -139,10 +139,18 @@ export class Writer {
     this.#running = null;
   }
 
-  /** Where many sessions are open their records come one by one: after a moment they share what makes them durable. */
+  /**
+   * Where many sessions are open their records come one by one: those that come within a moment of each other share what makes
+   * them durable. As soon as nobody comes any more, nobody waits.
+   */
   async #gather(): Promise<void> {
     const many = limits.gatherSessionsMin;
-    if (this.#tail.open.size >= many && this.#queue.length < many) await pause(limits.gatherMs);
+    const until = performance.now() + limits.gatherMsMax;
+    for (let before = 0; this.#tail.open.size >= many && this.#queue.length < many; ) {
+      if (this.#queue.length === before || performance.now() >= until) return;
+      before = this.#queue.length;
+      await pause(limits.gatherMs);
+    }
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { canonical, sha256 } from '../src/canonical.ts';
+import { canonical, membersAround, sha256 } from '../src/canonical.ts';
 import type { Json } from '../src/record.ts';
 import { fc, test } from './properties.ts';
 
@@ -31,6 +31,16 @@ describe('canonical JSON', () => {
   test(fc.dictionary(text, fc.integer()), 'does not depend on the order of members', (members) => {
     const entries = Object.entries(members);
     expect(canonical(Object.fromEntries(entries.toReversed()))).toBe(canonical(members));
+  });
+
+  const cut = fc.tuple(fc.dictionary(text, json), fc.dictionary(text, fc.integer(), { minKeys: 1 }));
+  test(cut, 'of members that come in two steps is that of all of them', ([members, late]) => {
+    const names = Object.keys(late).sort();
+    const early = Object.fromEntries(Object.entries(members).filter(([name]) => !names.includes(name)));
+    const pieces = membersAround(names, early);
+    const written = names.map((name, at) => `${at === 0 ? '' : ','}${canonical(name)}:${late[name]}`);
+    const whole = pieces.map((piece, at) => (at === 0 ? piece : `${written[at - 1]}${piece}`)).join('');
+    expect(`{${whole}}`).toBe(canonical({ ...early, ...late }));
   });
 
   it('orders members by UTF-16 code units, as the example of RFC 8785 does', () => {

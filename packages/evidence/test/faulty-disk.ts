@@ -76,6 +76,16 @@ export class FaultyDisk implements Files {
     return this.#open(path, content);
   }
 
+  /** What is appended is written, and then durable: a loss of power comes between, and so may a failure. */
+  async createDurable(path: string): Promise<LogFile> {
+    const file = await this.create(path);
+    const append = async (bytes: Buffer): Promise<void> => {
+      await file.append(bytes);
+      await file.sync();
+    };
+    return { ...file, append };
+  }
+
   async reopen(path: string, length: number): Promise<LogFile> {
     const file = this.#open(path, this.#content(path));
     await file.truncate(length);
@@ -94,10 +104,12 @@ export class FaultyDisk implements Files {
     this.files.set(path, this.#fresh(path, bytes));
   }
 
-  async settle(path: string): Promise<void> {
-    this.#step('settle', path);
-    const content = this.#content(path);
-    content.durable = content.bytes;
+  async settle(paths: readonly string[]): Promise<void> {
+    for (const path of paths) {
+      this.#step('settle', path);
+      const content = this.#content(path);
+      content.durable = content.bytes;
+    }
   }
 
   /** A new file beside the old one: both take room until it is whole. */
