@@ -45,6 +45,10 @@ export type {
   SessionCredential,
   SessionIntent,
   SessionOutcome,
+  Promised,
+  QualityChecked,
+  QualityResult,
+  QualityStarted,
   SourceDrifted,
   StatementRecord,
 } from './record.ts';
