@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Boundary, canonicalize, difference, emitSchemas, fingerprint, textualImplication } from '@ambit/contract';
+import {
+  type Boundary,
+  type BoundaryRule,
+  canonicalize,
+  difference,
+  emitSchemas,
+  fingerprint,
+  type Measure,
+  textualImplication,
+} from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import { withPolicies } from '@ambit/policy';
 import { loadEnvironment, loadProducts } from '@ambit/session';
@@ -29,6 +38,14 @@ beforeAll(async () => {
   // What the example has none of.
   flights = {
     ...product.boundary,
+    quality: {
+      ...product.boundary.quality,
+      airports: {
+        'iata.form': rule({ metric: 'invalidValues', values: ['SFO', 'JFK'], pattern: '^[A-Z]+$' }, 'iata', 'close'),
+        unique: rule({ metric: 'duplicateValues', columns: ['iata', 'state'] }, null, 'report'),
+        known: rule({ sql: 'SELECT 1', reads: { tables: {}, views: [], functions: [] } }, null, 'close'),
+      },
+    },
     anonymous: { purposes: ['research'], claims: { state: 'CA' } },
     tables: {
       ...product.boundary.tables,
@@ -40,6 +57,11 @@ beforeAll(async () => {
     },
   };
 });
+
+function rule(measure: Measure, column: string | null, onFailure: 'report' | 'close'): BoundaryRule {
+  const told = { description: '', dimension: null, unit: 'rows', severity: 'error' } as const;
+  return { ...told, column, measure, operator: 'mustBeBetween', than: ['0', '1.5'], onFailure };
+}
 
 afterAll(async () => {
   await engine.close();
@@ -71,11 +93,11 @@ function changed(value: unknown, [key, ...rest]: Path, change: (part: unknown) =
 }
 
 /** Members that may not be there, and those that may be null; maps and lists lose and gain. */
-const OPTIONAL = /^tables\.[^.]+\.(?:partitions|statistics)$/;
+const OPTIONAL = /^(?:quality|serviceLevels)$|^tables\.[^.]+\.(?:partitions|statistics)$/;
 const NULLABLE =
-  /^(?:anonymous|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
+  /^(?:anonymous|quality\..+\.(?:dimension|column)|serviceLevels\.[^.]+\.(?:unit|element|driver)|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
 const MAPS =
-  /^(?:purposes|claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
+  /^(?:quality|quality\.[^.]+|serviceLevels|purposes|claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
 
 function somethingElse(path: Path, turn: number): (part: unknown) => unknown {
   const where = path.join('.');

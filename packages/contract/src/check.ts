@@ -13,6 +13,8 @@ import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
+import type { TakenRules } from './quality/declared.ts';
+import { prepareRules, type PreparedRules, serviceLevelsOf } from './quality/resolved.ts';
 import type { Contract, Environment } from './schema.ts';
 import { credentialsOf, storesOf } from './stores.ts';
 import { isScalar, isTextForNumber } from './types.ts';
@@ -38,7 +40,7 @@ export interface CheckReport {
   readonly results: Readonly<Record<string, CheckResult>>;
 }
 
-interface CheckResult {
+export interface CheckResult {
   readonly problem: {
     readonly message: string;
     readonly hint: string | null;
@@ -63,6 +65,7 @@ export interface Prepared {
   readonly settings: Readonly<Record<string, BoundarySetting>>;
   readonly limits: BoundaryLimits;
   readonly request: CheckRequest;
+  readonly rules: PreparedRules;
   readonly problems: readonly Problem[];
 }
 
@@ -72,6 +75,7 @@ export function prepare(
   contract: Contract,
   environment: { readonly value: Environment; readonly problem: Document<Environment>['problem'] },
   facts: EngineFacts,
+  takenRules: TakenRules = new Map(),
 ): Prepared {
   const draft = new Draft(document, contract, environment.value, facts);
   checkContract(draft);
@@ -80,6 +84,8 @@ export function prepare(
   const settings = effectiveSettings(draft, (key, message, hint) => {
     draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
   });
+  const request = requestFor(contract, functions, settings);
+  const rules = prepareRules(document, contract, takenRules, facts, request);
   return {
     document,
     contract,
@@ -88,8 +94,9 @@ export function prepare(
     engineVersion: facts.engineVersion,
     settings,
     limits: effectiveLimits(contract.limits, environment.value.limits),
-    request: requestFor(contract, functions, settings),
-    problems: [...draft.problems, ...deprecationProblems(document, contract)],
+    request,
+    rules,
+    problems: [...draft.problems, ...rules.problems, ...deprecationProblems(document, contract)],
   };
 }
 
@@ -200,6 +207,7 @@ function placeOfItem(id: string): { readonly path: Path; readonly what: string |
 export function boundaryOf(
   prepared: Prepared,
   report: CheckReport,
+  rules: Pick<Boundary, 'quality'>,
   policies: Readonly<Record<string, string>>,
 ): Boundary {
   const { contract, environment, request } = prepared;
@@ -225,6 +233,8 @@ export function boundaryOf(
     session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
     ...sourcesOf(contract, environment),
     ...sqlOf(contract, report),
+    ...(rules.quality === undefined ? {} : { quality: rules.quality }),
+    ...serviceLevelsOf(contract),
     functions: request.functions,
     settings: prepared.settings,
     limits: prepared.limits,

@@ -2,6 +2,7 @@ import type { Boundary } from '../boundary.ts';
 import { anonymousLines, claimLines, productLines, purposeLines, seenByPolicies, sessionLines } from './access.ts';
 import { type Comparing, type Line, narrows, widens } from './line.ts';
 import { maskLines } from './masks.ts';
+import { qualityLines, serviceLevelLines } from './quality.ts';
 import { rowFilterLines } from './row-filters.ts';
 import { engineLines, limitLines, settingLines } from './running.ts';
 import { catalogLines, tableLines } from './sources.ts';
@@ -37,6 +38,8 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   catalogs: catalogLines,
   tables: tableLines,
   views: (_, before, after) => viewLines(before, after),
+  quality: (_, before, after) => qualityLines(before, after),
+  serviceLevels: (_, before, after) => serviceLevelLines(before, after),
   functions: (_, before, after) => functionLines(before, after),
   settings: settingLines,
   limits: (_, before, after) => limitLines(before, after),
