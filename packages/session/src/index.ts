@@ -1,5 +1,5 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
-export { DriftWatch, type Drifts, driftText, inspect, noDrifts, type TableState } from './drift.ts';
+export { DriftWatch, type Drifts, driftText, eitherCloses, inspect, noDrifts, type TableState } from './drift.ts';
 export { approvalOf, isServed } from './approval.ts';
 export { type BoundEnvironment, loadEnvironment, unusedBindings } from './environment.ts';
 export { ContractsInvalid, Refused, type RefusalCode, SessionFailed } from './errors.ts';
@@ -23,4 +23,7 @@ export { type Answer, Path, type Replay, type Request } from './path.ts';
 export { endpointsOf } from './stores.ts';
 export { reveal, type Revealed, type SealState, whySealed } from './sealing/reveal.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible, type ReplayVerdict } from './replay.ts';
+export { type Checked, checkQuality, qualityText, wouldClose } from './quality/check.ts';
+export { Issuer } from './credentials/issuer.ts';
+export { QualityWatch } from './quality/watch.ts';
 export { type Offer, productOf, productThen, type ReloadRefused, Served, type Use } from './served.ts';
