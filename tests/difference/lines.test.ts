@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Boundary, canonicalize, difference, emitSchemas, fingerprint, textualImplication } from '@ambit/contract';
+import {
+  type Boundary,
+  type BoundaryRule,
+  canonicalize,
+  difference,
+  emitSchemas,
+  fingerprint,
+  type Measure,
+  textualImplication,
+} from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import { withPolicies } from '@ambit/policy';
 import { loadEnvironment, loadProducts } from '@ambit/session';
@@ -29,6 +38,14 @@ beforeAll(async () => {
   // What the example has none of.
   flights = {
     ...product.boundary,
+    quality: {
+      ...product.boundary.quality,
+      airports: {
+        'iata.form': rule({ metric: 'invalidValues', values: ['SFO', 'JFK'], pattern: '^[A-Z]+$' }, 'iata', 'close'),
+        unique: rule({ metric: 'duplicateValues', columns: ['iata', 'state'] }, null, 'report'),
+        known: rule({ sql: 'SELECT 1', reads: { tables: {}, views: [], functions: [] } }, null, 'close'),
+      },
+    },
     anonymous: { purposes: ['research'], claims: { state: 'CA' } },
     issuers: {
       'https://id': {
@@ -44,6 +61,21 @@ beforeAll(async () => {
       },
     },
     lowered: ['rows', 'timeoutMs'],
+    stores: {
+      ...product.boundary.stores,
+      objects: {
+        kind: 's3',
+        url: 's3://flights/2013/',
+        endpoint: 'https://objects.example.com',
+        region: 'eu-central-1',
+        credential: 'reader',
+        certificates: 'ca.pem',
+      },
+    },
+    credentials: {
+      reader: { kind: 'role', role: 'arn:aws:iam::123456789012:role/reader', minutes: 15, externalId: true },
+      writer: { kind: 'keys' },
+    },
     tables: {
       ...product.boundary.tables,
       flights: {
@@ -54,6 +86,11 @@ beforeAll(async () => {
     },
   };
 });
+
+function rule(measure: Measure, column: string | null, onFailure: 'report' | 'close'): BoundaryRule {
+  const told = { description: '', dimension: null, unit: 'rows', severity: 'error' } as const;
+  return { ...told, column, measure, operator: 'mustBeBetween', than: ['0', '1.5'], onFailure };
+}
 
 afterAll(async () => {
   await engine.close();
@@ -85,11 +122,12 @@ function changed(value: unknown, [key, ...rest]: Path, change: (part: unknown) =
 }
 
 /** Members that may not be there, and those that may be null; maps and lists lose and gain. */
-const OPTIONAL = /^(?:issuers|lowered|tables\.[^.]+\.(?:partitions|statistics))$/;
+const OPTIONAL =
+  /^(?:credentials|issuers|lowered|quality|serviceLevels|stores\.[^.]+\.certificates|credentials\.[^.]+\.externalId|tables\.[^.]+\.(?:partitions|statistics))$/;
 const NULLABLE =
-  /^(?:anonymous|issuers\.[^.]+\.(?:type|kind)|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
+  /^(?:anonymous|issuers\.[^.]+\.(?:type|kind)|quality\..+\.(?:dimension|column)|serviceLevels\.[^.]+\.(?:unit|element|driver)|stores\.[^.]+\.(?:credential|endpoint)|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
 const MAPS =
-  /^(?:purposes|claims|issuers|issuers\.[^.]+\.claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
+  /^(?:quality|quality\.[^.]+|serviceLevels|purposes|claims|credentials|issuers|issuers\.[^.]+\.claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
 
 function somethingElse(path: Path, turn: number): (part: unknown) => unknown {
   const where = path.join('.');

@@ -7,6 +7,7 @@ import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { odcsCommand } from './commands/odcs.ts';
+import { qualityCommand } from './commands/quality.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
 import { reviewCommand } from './commands/review.ts';
@@ -45,6 +46,7 @@ function program(terminal: Terminal): Command {
     .addCommand(serveCommand(terminal))
     .addCommand(validateCommand(terminal))
     .addCommand(driftCommand(terminal))
+    .addCommand(qualityCommand(terminal))
     .addCommand(testCommand(terminal))
     .addCommand(diffCommand(terminal))
     .addCommand(environmentCommand(terminal))

@@ -19,6 +19,8 @@ const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
   catalogs: 'map',
   tables: 'map',
   views: 'map',
+  quality: 'map, where it is there',
+  serviceLevels: 'map, where it is there',
   functions: 'list',
   settings: 'map',
   limits: 'object',

@@ -1,3 +1,5 @@
+import type { BoundaryQuality, BoundaryServiceLevel } from './quality/boundary.ts';
+
 /**
  * The boundary: contract × environment, fully resolved. It is what an owner reviews, what the fingerprint covers and
  * what a grant is cut from. Canonical JSON (RFC 8785): integers only, no floats, never a secret.
@@ -27,6 +29,10 @@ export interface Boundary {
   readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;
   readonly tables: Readonly<Record<string, BoundaryTable>>;
   readonly views: Readonly<Record<string, BoundaryView>>;
+  /** Rules that the data is held against, by table and name. Absent where there are none. */
+  readonly quality?: BoundaryQuality;
+  /** By name. Absent where there are none. */
+  readonly serviceLevels?: Readonly<Record<string, BoundaryServiceLevel>>;
   /** Canonical names of the functions that consumers and views may call, sorted. */
   readonly functions: readonly string[];
   /** Every `datafusion.*` setting. */

@@ -15,6 +15,8 @@ import { isType } from './column-type.ts';
 import { issuerProblems, issuersOf } from './issuers.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
+import type { TakenRules } from './quality/declared.ts';
+import { prepareRules, type PreparedRules, serviceLevelsOf } from './quality/resolved.ts';
 import type { Contract, Environment } from './schema.ts';
 import { credentialsOf, storesOf } from './stores.ts';
 import { isScalar, isTextForNumber } from './types.ts';
@@ -40,7 +42,7 @@ export interface CheckReport {
   readonly results: Readonly<Record<string, CheckResult>>;
 }
 
-interface CheckResult {
+export interface CheckResult {
   readonly problem: {
     readonly message: string;
     readonly hint: string | null;
@@ -66,6 +68,7 @@ export interface Prepared {
   readonly limits: BoundaryLimits;
   readonly lowered: readonly (keyof BoundaryLimits)[];
   readonly request: CheckRequest;
+  readonly rules: PreparedRules;
   readonly problems: readonly Problem[];
 }
 
@@ -75,6 +78,7 @@ export function prepare(
   contract: Contract,
   environment: { readonly value: Environment; readonly problem: Document<Environment>['problem'] },
   facts: EngineFacts,
+  takenRules: TakenRules = new Map(),
 ): Prepared {
   const draft = new Draft(document, contract, environment.value, facts);
   checkContract(draft);
@@ -84,6 +88,8 @@ export function prepare(
     draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
   });
   const limits = effectiveLimits(contract.limits, environment.value.limits);
+  const request = requestFor(contract, functions, settings);
+  const rules = prepareRules(document, contract, takenRules, facts, request);
   return {
     document,
     contract,
@@ -93,9 +99,11 @@ export function prepare(
     settings,
     limits,
     lowered: loweredIn(limits, effectiveLimits(contract.limits)),
-    request: requestFor(contract, functions, settings),
+    request,
+    rules,
     problems: [
       ...draft.problems,
+      ...rules.problems,
       ...deprecationProblems(document, contract),
       ...issuerProblems(environment.value, environment.problem),
     ],
@@ -209,6 +217,7 @@ function placeOfItem(id: string): { readonly path: Path; readonly what: string |
 export function boundaryOf(
   prepared: Prepared,
   report: CheckReport,
+  rules: Pick<Boundary, 'quality'>,
   policies: Readonly<Record<string, string>>,
 ): Boundary {
   const { contract, environment, request } = prepared;
@@ -236,6 +245,8 @@ export function boundaryOf(
     session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
     ...sourcesOf(contract, environment),
     ...sqlOf(contract, report),
+    ...(rules.quality === undefined ? {} : { quality: rules.quality }),
+    ...serviceLevelsOf(contract),
     functions: request.functions,
     settings: prepared.settings,
     limits: prepared.limits,

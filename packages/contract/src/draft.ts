@@ -2,6 +2,7 @@ import type { BoundaryLimits, BoundarySetting } from './boundary.ts';
 import { isType } from './column-type.ts';
 import type { Document, Path } from './document.ts';
 import { nearest, type Problem } from './problem.ts';
+import { checkServiceLevels } from './quality/service-levels.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
 import { checkStores } from './stores.ts';
 import { checkTypes } from './types.ts';
@@ -53,6 +54,7 @@ export function checkContract(draft: Draft): void {
   checkTypes(draft);
   checkTables(draft);
   checkPolicies(draft);
+  checkServiceLevels(draft);
   checkRest(draft);
 }
 

@@ -4,6 +4,8 @@ import { EvidenceDatabase } from './evidence-database-schema.ts';
 import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
+import { QualitySchedule } from './quality-schedule-schema.ts';
+import { Quality, ServiceLevels } from './quality/schema.ts';
 import { Duration, map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
 import { Credentials, Store, StoreBinding } from './store-schema.ts';
 import { SIZE_PATTERN } from './units.ts';
@@ -65,6 +67,7 @@ const Column = Type.Object(
         uniqueItems: true,
       }),
     ),
+    quality: opt(Quality),
   },
   strict,
 );
@@ -167,6 +170,7 @@ export const Contract = Type.Object(
               'In place of columns: an ODCS v3 file that has them, relative to this one; after # the object, where it has another name',
             ),
           ),
+          quality: opt(Quality),
         },
         strict,
       ),
@@ -179,6 +183,7 @@ export const Contract = Type.Object(
         'Queries with a name',
       ),
     ),
+    serviceLevels: opt(ServiceLevels),
     functions: opt(
       Type.Object(
         {
@@ -319,6 +324,7 @@ export const Environment = Type.Object(
     evidenceDatabase: opt(EvidenceDatabase),
     keys: opt(path('File of hashed API keys, relative to this file')),
     drift: opt(Drift),
+    quality: opt(QualitySchedule),
     exports: opt(Exports),
     identity: opt(
       Type.Object(

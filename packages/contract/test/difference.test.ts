@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type Boundary,
+  type BoundaryRule,
   difference,
   type Implication,
   type Implied,
@@ -292,5 +293,78 @@ describe('other members', () => {
     expect(await found(less)).toBe('narrows');
     expect(await found({ ...less, engine: { name: 'datafusion', version: '56.0.0' } })).toBe('changes');
     expect(await found({ ...less, limits: { ...base.limits, rows: 2 } })).toBe('widens');
+  });
+});
+
+describe('promises', () => {
+  const rule = (more: Partial<BoundaryRule> = {}): BoundaryRule => ({
+    description: '',
+    dimension: null,
+    column: 'delay',
+    measure: { metric: 'nullValues' },
+    unit: 'rows',
+    operator: 'mustBe',
+    than: ['0'],
+    severity: 'error',
+    onFailure: 'report',
+    ...more,
+  });
+  const rules = (one: BoundaryRule): Partial<Boundary> => ({ quality: { flights: { 'delay.there': one } } });
+
+  test('of what data is like show nobody more or less rows', async () => {
+    const subject = 'quality rule `delay.there` of table `flights`';
+    expect(await linesOf({}, rules(rule()))).toMatchObject([
+      { path: '/quality/flights/delay.there', subject, before: null, after: 'nullValues mustBe 0', effect: 'changes' },
+    ]);
+    expect(await linesOf(rules(rule()), {})).toMatchObject([{ effect: 'changes', after: null }]);
+    for (const other of [
+      { than: ['1'] },
+      { operator: 'mustNotBe' },
+      { unit: 'percent' },
+      { severity: 'info' },
+    ] as const)
+      expect(await linesOf(rules(rule()), rules(rule(other)))).toMatchObject([{ effect: 'changes' }]);
+  });
+
+  test('that close a table let nobody read it where they fail, and what they fail nobody can compare', async () => {
+    const closing = rules(rule({ onFailure: 'close' }));
+    expect(await linesOf({}, closing)).toMatchObject([{ effect: 'narrows' }]);
+    expect(await linesOf(closing, {})).toMatchObject([{ effect: 'widens' }]);
+    expect(await linesOf(rules(rule()), closing)).toMatchObject([{ effect: 'narrows', after: 'close' }]);
+    expect(await linesOf(closing, rules(rule()))).toMatchObject([{ effect: 'widens' }]);
+    expect(await linesOf(closing, rules(rule({ onFailure: 'close', than: ['1'] })))).toMatchObject([
+      { effect: 'widens', subject: 'the threshold of quality rule `delay.there` of table `flights`' },
+    ]);
+  });
+
+  test('of the service are words', async () => {
+    const level = {
+      description: '',
+      property: 'freshness',
+      value: 1,
+      unit: 'd',
+      element: 'flights.date',
+      driver: null,
+    };
+    expect(await linesOf({}, { serviceLevels: { fresh: level } })).toMatchObject([
+      { path: '/serviceLevels/fresh', after: 'freshness 1 d of flights.date', effect: 'changes' },
+    ]);
+    expect(
+      await linesOf({ serviceLevels: { fresh: level } }, { serviceLevels: { fresh: { ...level, value: 2 } } }),
+    ).toMatchObject([{ path: '/serviceLevels/fresh/value', before: '1', after: '2', effect: 'changes' }]);
+  });
+
+  test('change nothing of what a row filter can be compared by', async () => {
+    const filter = (where: string) => ({ f: { ...rowFilter('flights'), where } });
+    const asked: string[] = [];
+    const watched: Implication = {
+      ...deciding(),
+      implies: async (around) => {
+        asked.push(...around.unchanged);
+        return { answer: 'yes', reason: '' };
+      },
+    };
+    await linesOf({ rowFilters: filter('a') }, { rowFilters: filter('b'), ...rules(rule()) }, watched);
+    expect(asked).toContain('flights');
   });
 });

@@ -33,6 +33,10 @@ export type {
   SessionCredential,
   SessionIntent,
   SessionOutcome,
+  Promised,
+  QualityChecked,
+  QualityResult,
+  QualityStarted,
   SourceDrifted,
 } from './record.ts';
 export { keyedDigest, seal, SealBroken, type Sealed, type SealKey, unseal } from './seal.ts';

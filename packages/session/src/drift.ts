@@ -18,13 +18,18 @@ export interface TableState {
   readonly found: SourceState;
 }
 
-/** Tables that are closed because their data is not what their contract declares. */
+/** Tables that are closed because their data is not what their contract declares or promises. */
 export interface Drifts {
   closed(product: Product): ReadonlySet<string>;
 }
 
 /** Where nobody looks, nothing is closed: the engine holds each file against the contract when it reads it. */
 export const noDrifts: Drifts = { closed: () => new Set() };
+
+/** A table is closed where either says so. */
+export function eitherCloses(one: Drifts, other: Drifts): Drifts {
+  return { closed: (product) => new Set([...one.closed(product), ...other.closed(product)]) };
+}
 
 /** What is known of a table, and what the evidence says of it. */
 interface Known {
@@ -59,6 +64,7 @@ export class DriftWatch implements Drifts {
 
   /** Looks at what is served now and again. */
   every(ms: number, products: () => readonly Product[]): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = setInterval(() => void this.check(products()), ms);
     this.#timer.unref();
   }

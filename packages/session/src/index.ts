@@ -1,5 +1,5 @@
 /** The one path: resolve, authorize, record, open, run, record, close. */
-export { DriftWatch, type Drifts, driftText, inspect, noDrifts, type TableState } from './drift.ts';
+export { DriftWatch, type Drifts, driftText, eitherCloses, inspect, noDrifts, type TableState } from './drift.ts';
 export { approvalOf, isServed } from './approval.ts';
 export { type BoundEnvironment, loadEnvironment, unusedBindings } from './environment.ts';
 export { ContractsInvalid, Refused, SessionFailed } from './errors.ts';
@@ -15,3 +15,6 @@ export { endpointsOf } from './stores.ts';
 export { reveal, type Revealed, type SealState } from './sealing/reveal.ts';
 export { type Ended, type InputChange, replay, type Replayed, ReplayImpossible } from './replay.ts';
 export { type Offer, productOf, productThen, Served, type Use } from './served.ts';
+export { type Checked, checkQuality, qualityText, wouldClose } from './quality/check.ts';
+export { Issuer } from './credentials/issuer.ts';
+export { QualityWatch } from './quality/watch.ts';

@@ -3,6 +3,7 @@ import { anonymousLines, claimLines, productLines, purposeLines, seenByPolicies,
 import { issuerLines } from './issuers.ts';
 import { type Comparing, type Line, narrows, widens } from './line.ts';
 import { maskLines } from './masks.ts';
+import { qualityLines, serviceLevelLines } from './quality.ts';
 import { rowFilterLines } from './row-filters.ts';
 import { engineLines, limitLines, loweredLines, settingLines } from './running.ts';
 import { catalogLines, tableLines } from './sources.ts';
@@ -39,6 +40,8 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   catalogs: catalogLines,
   tables: tableLines,
   views: (_, before, after) => viewLines(before, after),
+  quality: (_, before, after) => qualityLines(before, after),
+  serviceLevels: (_, before, after) => serviceLevelLines(before, after),
   functions: (_, before, after) => functionLines(before, after),
   settings: settingLines,
   limits: (_, before, after) => limitLines(before, after),
