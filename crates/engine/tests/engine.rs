@@ -12,7 +12,7 @@ mod leakproof;
 mod leaks;
 mod limits;
 mod lineage;
-
+mod metrics;
 mod settings;
 mod stores;
 
