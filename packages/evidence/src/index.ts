@@ -36,6 +36,7 @@ export type {
   KeyRotated,
   LogClosed,
   LogOpened,
+  ProductRoot,
   RecordBody,
   RecordEnvelope,
   RequestRefused,
@@ -62,3 +63,4 @@ export type { DurableBatch } from './writer.ts';
 export type { SessionEvidence, SessionFilter } from './sessions.ts';
 export { type FetchedLog, fetchLog } from './shared/fetch.ts';
 export type { DatabaseOptions } from './shared/options.ts';
+export { prepareKey } from './signer.ts';
