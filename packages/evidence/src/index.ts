@@ -63,4 +63,5 @@ export type { DurableBatch } from './writer.ts';
 export type { SessionEvidence, SessionFilter } from './sessions.ts';
 export { type FetchedLog, fetchLog } from './shared/fetch.ts';
 export type { DatabaseOptions } from './shared/options.ts';
+export { type SharedLog, shareLog } from './shared/share.ts';
 export { prepareKey } from './signer.ts';
