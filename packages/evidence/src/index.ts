@@ -2,9 +2,11 @@
 export { canonical, sha256 } from './canonical.ts';
 export { cosigners, parseCheckpoint } from './checkpoint.ts';
 export {
+  EvidenceContradiction,
   EvidenceDamaged,
   EvidenceKeyUnknown,
   EvidenceLocked,
+  EvidenceShared,
   EvidenceUnavailable,
   EvidenceWitnessInvalid,
 } from './errors.ts';
@@ -26,6 +28,7 @@ export type {
   ReloadApplied,
   EvidenceRecord,
   Json,
+  ProductRoot,
   RecordBody,
   RecordEnvelope,
   RequestRefused,
@@ -46,3 +49,5 @@ export type { DurableBatch } from './writer.ts';
 export type { SessionEvidence } from './sessions.ts';
 export { fetchLog } from './shared/fetch.ts';
 export type { DatabaseOptions } from './shared/options.ts';
+export { type SharedLog, shareLog } from './shared/share.ts';
+export { prepareKey } from './signer.ts';
