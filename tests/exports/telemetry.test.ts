@@ -78,6 +78,11 @@ test('a session is a trace: steps and operators below the span of whoever asked,
   expect(run?.parentSpanId).toBe(named.get('ambit.run')?.spanId);
   const operators = spans.filter(({ name }) => name.endsWith('Exec'));
   expect(operators[0]?.parentSpanId).toBe(run?.spanId);
+  // Each at its own time, within the run.
+  const [began, ended] = [run?.start ?? 0n, run?.end ?? 0n];
+  for (const { start, end } of operators)
+    expect([start >= began, end >= start, end <= ended]).toEqual([true, true, true]);
+  expect(operators.some(({ start, end }) => start > began && end < ended)).toBe(true);
   const inside = operators.filter(({ attributes }) => attributes['ambit.operator.inside'] === 'emp');
   expect(inside.length).toBeGreaterThan(1);
   for (const { attributes } of inside) expect(Object.keys(attributes)).not.toContain('ambit.operator.output_rows');

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ambit_protocol::OperatorMetrics;
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::metrics::MetricValue;
+use datafusion::physical_plan::metrics::{MetricValue, MetricsSet, Timestamp};
 
 use crate::barrier::BarrierExec;
 
@@ -35,34 +37,74 @@ impl Room {
     }
 }
 
+/// When a plan ran, by the clock that its operators read.
+pub(crate) struct Ran {
+    from: DateTime<Utc>,
+    took: TimeDelta,
+}
+
+impl Ran {
+    /// It ends now.
+    pub(crate) fn until_now(took: Duration) -> Self {
+        let took = TimeDelta::from_std(took).unwrap_or(TimeDelta::MAX);
+        Self {
+            from: Utc::now().checked_sub_signed(took).unwrap_or(DateTime::UNIX_EPOCH),
+            took,
+        }
+    }
+
+    /// Microseconds from its beginning. The clock may have been set meanwhile: nothing lies outside of the run.
+    fn offset(&self, timestamp: &Timestamp) -> Option<u64> {
+        let since = timestamp.value()?.signed_duration_since(self.from);
+        let within = since.clamp(TimeDelta::zero(), self.took);
+        within.num_microseconds().and_then(|micros| u64::try_from(micros).ok())
+    }
+}
+
 /// Operators depth first.
-pub(crate) fn operators(plan: &Arc<dyn ExecutionPlan>) -> Vec<OperatorMetrics> {
+pub(crate) fn operators(plan: &Arc<dyn ExecutionPlan>, ran: &Ran) -> Vec<OperatorMetrics> {
     let mut found = Vec::new();
-    walk(plan, 0, None, &mut found);
+    walk(plan, ran, 0, None, &mut found);
     found
 }
 
-fn walk(plan: &Arc<dyn ExecutionPlan>, depth: u32, inside: Option<&str>, found: &mut Vec<OperatorMetrics>) {
+fn walk(plan: &Arc<dyn ExecutionPlan>, ran: &Ran, depth: u32, inside: Option<&str>, found: &mut Vec<OperatorMetrics>) {
+    let metrics = plan
+        .metrics()
+        .map(|metrics| metrics.aggregate_by_name())
+        .unwrap_or_default();
+    let (start_micros, end_micros) = times(&metrics, ran);
     found.push(OperatorMetrics {
         operator: plan.name().to_string(),
         depth,
         inside: inside.map(ToString::to_string),
-        metrics: sums(plan),
+        metrics: sums(&metrics),
+        start_micros,
+        end_micros,
     });
     if let Some(barrier) = plan.downcast_ref::<BarrierExec>() {
-        walk(barrier.inner(), depth + 1, Some(barrier.table()), found);
+        walk(barrier.inner(), ran, depth + 1, Some(barrier.table()), found);
     }
     for child in plan.children() {
-        walk(child, depth + 1, inside, found);
+        walk(child, ran, depth + 1, inside, found);
     }
 }
 
-fn sums(plan: &Arc<dyn ExecutionPlan>) -> BTreeMap<String, u64> {
-    let Some(metrics) = plan.metrics() else {
-        return BTreeMap::new();
-    };
+/// When the first partition began and the last was done.
+fn times(metrics: &MetricsSet, ran: &Ran) -> (Option<u64>, Option<u64>) {
+    let (mut start, mut end) = (None, None);
+    for metric in metrics.iter() {
+        match metric.value() {
+            MetricValue::StartTimestamp(timestamp) => start = ran.offset(timestamp),
+            MetricValue::EndTimestamp(timestamp) => end = ran.offset(timestamp),
+            _ => {}
+        }
+    }
+    (start, end)
+}
+
+fn sums(metrics: &MetricsSet) -> BTreeMap<String, u64> {
     metrics
-        .aggregate_by_name()
         .iter()
         .filter_map(|metric| {
             let value = match metric.value() {

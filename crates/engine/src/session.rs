@@ -16,7 +16,7 @@ use crate::access::AccessLog;
 use crate::engine::{Engine, Open};
 use crate::error::{Fault, panicked};
 use crate::memory::SessionPool;
-use crate::report::{Room, operators};
+use crate::report::{Ran, Room, operators};
 use crate::resources::{Resources, resources};
 use crate::run::{Delivered, Run};
 use crate::scope::{Scope, mounts_of};
@@ -105,10 +105,14 @@ impl Session {
             () = tokio::time::sleep_until(deadline.into()) => Err(over_time()),
         };
         let ended_at = arrived.elapsed();
-        let found = plan.get().map(operators).unwrap_or_default();
-        drop(plan);
         let mut outcome = {
             let ran = delivered.lock().unwrap_or_else(PoisonError::into_inner);
+            let took = ended_at.saturating_sub(ran.planned.unwrap_or(ended_at));
+            let found = plan
+                .get()
+                .map(|plan| operators(plan, &Ran::until_now(took)))
+                .unwrap_or_default();
+            drop(plan);
             Outcome {
                 status: status(&ended, ran.planned.is_some()),
                 error: ended.err().map(|fault| fitting(blamed(fault, &resources))),

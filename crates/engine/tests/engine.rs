@@ -13,7 +13,7 @@ mod leakproof;
 mod leaks;
 mod limits;
 mod lineage;
-
+mod metrics;
 mod settings;
 mod stores;
 

@@ -187,6 +187,10 @@ pub struct OperatorMetrics {
     pub inside: Option<String>,
     /// Values summed over partitions: counts, bytes, nanoseconds, by DataFusion's metric name.
     pub metrics: BTreeMap<String, u64>,
+    /// When the first of its partitions began, in microseconds from the beginning of the run. Null: it does not tell.
+    pub start_micros: Option<u64>,
+    /// When the last of them was done. Null: none was, or it does not tell.
+    pub end_micros: Option<u64>,
 }
 
 /// What was read of one object.

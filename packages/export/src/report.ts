@@ -17,6 +17,9 @@ export interface Operator {
   readonly depth: number;
   readonly inside: string | null;
   readonly metrics: Readonly<Record<string, number>>;
+  /** From the beginning of the run. Null or absent where nobody tells. */
+  readonly startMicros?: number | null;
+  readonly endMicros?: number | null;
 }
 
 /** Null: the statement was never planned. */

@@ -1242,6 +1242,10 @@ export interface OperatorMetrics {
    */
   depth: number;
   /**
+   * When the last of them was done. Null: none was, or it does not tell.
+   */
+  endMicros: number | null;
+  /**
    * Governed table whose barrier this runs inside, if any. Such metrics are for the owner alone.
    */
   inside: string | null;
@@ -1255,6 +1259,10 @@ export interface OperatorMetrics {
    * Operator's name.
    */
   operator: string;
+  /**
+   * When the first of its partitions began, in microseconds from the beginning of the run. Null: it does not tell.
+   */
+  startMicros: number | null;
 }
 /**
  * How a session ended. Sent when nothing of it is left in the worker.

@@ -132,27 +132,43 @@ function engineSpans(
     stage('assemble', id('plan'), assembling, planning),
     stage('plan', id('plan'), planning, plan.end),
     run,
-    ...operatorSpans(span, report.operators, run),
+    ...operatorSpans(span, report.operators, { run, start: plan.end, end: ran }),
     stage('close', id('run'), ran, ran + ms('closeMicros')),
   ];
 }
 
-/** Depth first, as the record has them. All are open while the plan runs: the time that each computed is an attribute. */
-function operatorSpans(span: SpanMaker, operators: readonly Operator[], run: Span): readonly Span[] {
+/** The run of a plan, in milliseconds since 1970. */
+interface Ran {
+  readonly run: Span;
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Depth first, as the record has them: each from when its first partition began until the last was done. One that does not tell is
+ * open while the plan runs. The time that it computed, of all partitions, is an attribute.
+ */
+function operatorSpans(span: SpanMaker, operators: readonly Operator[], ran: Ran): readonly Span[] {
   const above: string[] = [];
   return operators.slice(0, limits.operatorSpansMax).map((operator, at) => {
-    const parent = above[operator.depth - 1] ?? run.spanContext().spanId;
+    const parent = above[operator.depth - 1] ?? ran.run.spanContext().spanId;
     const made = span(`operator ${at}`, {
       name: operator.operator,
       parent,
-      start: run.startTime,
-      end: run.endTime,
+      ...timesOf(operator, ran),
       attributes: operatorAttributes(operator),
     });
     above.length = operator.depth;
     above[operator.depth] = made.spanContext().spanId;
     return made;
   });
+}
+
+function timesOf({ startMicros, endMicros }: Operator, { start, end }: Ran): { start: number; end: number } {
+  const at = (micros: number | null | undefined, otherwise: number): number =>
+    micros === null || micros === undefined ? otherwise : Math.min(end, start + micros / 1_000);
+  const from = at(startMicros, start);
+  return { start: from, end: Math.max(from, at(endMicros, end)) };
 }
 
 /** Inside a barrier, counts are of hidden rows too: they stay in the evidence. */
@@ -170,8 +186,9 @@ interface Made {
   readonly name: string;
   readonly kind?: SpanKind;
   readonly parent: string | null;
-  readonly start: number | HrTime;
-  readonly end: number | HrTime;
+  /** Milliseconds since 1970. */
+  readonly start: number;
+  readonly end: number;
   readonly attributes: Attributes;
   /** What went wrong. */
   readonly error?: string | null;
@@ -208,8 +225,7 @@ function spanMaker({ resource, scope }: Origin, session: string, traceId: string
 }
 
 /** Seconds and nanoseconds. */
-export function hrTime(time: number | HrTime): HrTime {
-  if (typeof time !== 'number') return time;
+export function hrTime(time: number): HrTime {
   const seconds = Math.floor(time / 1_000);
   return [seconds, Math.round((time - seconds * 1_000) * 1_000_000)];
 }

@@ -127,13 +127,16 @@ function tables(value: Json, { words, boundary }: Showing): Json {
 }
 
 /** Operators and their metrics are the engine's own words. */
-function shownOperator({ operator, depth, inside, metrics }: Members, words: Words): Members {
+function shownOperator(given: Members, words: Words): Members {
+  const { operator, depth, inside, metrics, startMicros, endMicros } = given;
   const word = (text: Json | undefined): string => (/^\w+$/.test(textOf(text)) ? textOf(text) : HIDDEN);
   return {
     operator: word(operator),
     depth: typeof depth === 'number' ? depth : 0,
     inside: typeof inside === 'string' ? (words.quoted(inside) ?? HIDDEN) : null,
     metrics: numbers(metrics ?? null),
+    startMicros: numbers(startMicros ?? null),
+    endMicros: numbers(endMicros ?? null),
   };
 }
 
