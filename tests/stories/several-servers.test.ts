@@ -63,9 +63,9 @@ async function load(server: Server<Name>, count: number, answered: string[] = []
   return answered;
 }
 
-function ambit(words: readonly string[]): Promise<{ code: number; text: string }> {
+function ambit(words: readonly string[], cwd = kept): Promise<{ code: number; text: string }> {
   return new Promise((done) => {
-    execFile(process.execPath, [join(root, 'packages/cli/bin/ambit.js'), ...words], { cwd: kept }, (error, out, err) =>
+    execFile(process.execPath, [join(root, 'packages/cli/bin/ambit.js'), ...words], { cwd }, (error, out, err) =>
       done({ code: error === null ? 0 : Number(error.code), text: out + err }),
     );
   });
@@ -134,11 +134,86 @@ async function expectSame(key: string): Promise<void> {
     expect(readFileSync(join(folderOf(second), name)).equals(whole)).toBe(true);
   }
   expect(parseVerifierKey(key)).not.toBeNull();
-  for (const command of ['rotate-key', 'prune --before 2100-01-01']) {
-    const refused = await ambit(['evidence', ...command.split(' '), ...named]);
-    expect(refused).toMatchObject({ code: 1, text: expect.stringContaining('not done on a log that servers share') });
-  }
   const text =
     servers.map((server) => server.said()).join('\n') + readFileSync(join(folderOf(second), '00000001.segment'));
   expect(text).not.toContain(SECRET);
 }
+
+test('the key is rotated and old segments are removed while a server serves, which follows', {
+  timeout: 400_000,
+}, async () => {
+  const [first, second] = servers as [Server<Name>, Server<Name>];
+  const named = ['--environment', join(first.folder, 'environment.yaml')];
+  servers[1] = await second.restart();
+  const serving = servers[1];
+  expect((await load(serving, 2)).length).toBe(8);
+  const before = Number((await rows(serving, 'SELECT count(*) AS n FROM sessions'))[0]?.[0]);
+  // In a folder of its own: one more server, for a moment.
+  const prepared = await ambit(['evidence', 'rotate-key', '--prepare', ...named]);
+  expect(prepared).toMatchObject({ code: 0, text: `${join(kept, 'evidence.key.next')}\n` });
+  const rotated = await ambit(['evidence', 'rotate-key', ...named]);
+  expect(rotated.code, rotated.text).toBe(0);
+  const key = rotated.text.trim();
+  const [session] = await load(serving, 1);
+  const receipt = (await (await serving.as('ada', `/v1/sessions/${session}/receipt`)).json()) as never;
+  expect(verifyReceipt(receipt, key)).toMatchObject({ holds: true });
+  const pruned = await ambit(['evidence', 'prune', '--before', '2100-01-01', ...named]);
+  expect(pruned.text).toMatch(/^[1-9][0-9]* records removed$/m);
+  // What the product shows goes with it.
+  for (let left = before; left >= before; await sleep(200)) {
+    left = Number((await rows(serving, 'SELECT count(*) AS n FROM sessions'))[0]?.[0]);
+  }
+  expect((await load(serving, 1)).length).toBe(4);
+  servers[0] = await first.restart();
+  expect((await load(servers[0], 1)).length).toBe(4);
+  for (const server of servers) await server.stop();
+  const fetched = await ambit(['evidence', 'fetch', join(kept, 'after'), ...named]);
+  expect(fetched.code, fetched.text).toBe(0);
+  for (const folder of [join(kept, 'after'), ...servers.map(folderOf)]) {
+    const verified = await ambit(['verify', folder, '--key', key]);
+    expect(verified.code, verified.text).toBe(0);
+    expect(verified.text).toContain('removed');
+  }
+});
+
+test('what one server has is shared, and what it proved is proved still', { timeout: 400_000 }, async () => {
+  const shared = environment
+    .replace('evidence.key', 'alone.key')
+    .replace('user: ambit', 'user: ambit\n  schema: alone');
+  const whole = environment;
+  environment = shared.slice(0, shared.indexOf('evidenceDatabase'));
+  const alone = await start();
+  environment = shared;
+  const file = join(alone.folder, 'environment.yaml');
+  const named = ['--environment', join(alone.folder, 'shared.yaml')];
+  writeFileSync(named[1], `apiVersion: ambit/v1\nkind: Environment\nname: test\n${shared}`);
+  const [session] = await load(alone, 2);
+  const receiptOf = async (server: Server<Name>): Promise<never> =>
+    (await (await server.as('ada', `/v1/sessions/${session}/receipt`)).json()) as never;
+  const receipt = await receiptOf(alone);
+  const key = / signed by (\S+)/.exec(alone.said())?.[1] ?? '';
+  const running = await ambit(['evidence', 'share', ...named], alone.folder);
+  expect(running).toMatchObject({ code: 1, text: expect.stringContaining('writes the evidence') });
+  await alone.stop();
+  for (let time = 0; time < 2; time += 1) {
+    const done = await ambit(['evidence', 'share', ...named], alone.folder);
+    expect(done.code, done.text).toBe(0);
+    expect(done.text).toContain(`are in the database, signed by ${key}`);
+  }
+  // A server that is not told of the database would write another history.
+  await expect(alone.restart()).rejects.toThrow('which servers share');
+  writeFileSync(file, readFileSync(named[1]));
+  const both = [await alone.restart(), await start()] as const;
+  environment = whole;
+  for (const server of both) expect((await load(server, 1)).length).toBe(4);
+  expect(verifyReceipt(await receiptOf(both[1]), key)).toMatchObject({ holds: true });
+  expect(verifyReceipt(receipt, key)).toMatchObject({ holds: true });
+  for (const server of both) await server.stop();
+  writeFileSync(join(kept, 'receipt.json'), JSON.stringify(receipt));
+  for (const server of both) {
+    const trusted = ['--key', key, '--receipt', join(kept, 'receipt.json')];
+    const verified = await ambit(['verify', folderOf(server), ...trusted]);
+    expect(verified.code, verified.text).toBe(0);
+  }
+  for (const server of both) await server.close();
+});

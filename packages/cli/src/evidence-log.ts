@@ -4,6 +4,7 @@ import {
   EvidenceKeyUnknown,
   EvidenceLocked,
   type EvidenceLog,
+  EvidenceShared,
   EvidenceUnavailable,
   EvidenceWitnessInvalid,
   folderSealKeys,
@@ -35,6 +36,11 @@ export function evidenceFolder(terminal: Terminal, environment: BoundEnvironment
   return stateOf(terminal, environment, environment.value.evidence, 'evidence');
 }
 
+/** The file of the key that signs the log. */
+export function evidenceKey(terminal: Terminal, environment: BoundEnvironment): string {
+  return stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
+}
+
 /** The keys that seal literals in the log of an environment. A copy of the log must not have them with it. */
 export function sealKeys(terminal: Terminal, environment: BoundEnvironment): SealKeys {
   const { evidenceSeals, evidenceSealPeriod } = environment.value;
@@ -52,7 +58,7 @@ export function sealKeys(terminal: Terminal, environment: BoundEnvironment): Sea
 /** Opens the log of an environment, for this process alone. */
 export async function openEvidence(terminal: Terminal, environment: BoundEnvironment): Promise<EvidenceLog> {
   const folder = evidenceFolder(terminal, environment);
-  const key = stateOf(terminal, environment, environment.value.evidenceKey, 'evidence.key');
+  const key = evidenceKey(terminal, environment);
   const seals = sealKeys(terminal, environment);
   const database = await evidenceDatabase(environment);
   const shared = database === null ? {} : { shared: database };
@@ -76,6 +82,13 @@ export function explainLog(error: unknown, folder: string): never {
   if (error instanceof EvidenceKeyUnknown) {
     const hint = 'put the key back, or keep this log as it is and give the server another folder';
     throw new CliError(exitCodes.failed, error.message, hint);
+  }
+  if (error instanceof EvidenceShared) {
+    throw new CliError(
+      exitCodes.failed,
+      error.message,
+      'see `evidenceDatabase` of the environment, and "Several servers" in docs/evidence.md',
+    );
   }
   if (error instanceof EvidenceWitnessInvalid) {
     throw new CliError(exitCodes.failed, error.message, 'see `witnesses` of the environment');

@@ -29,12 +29,24 @@ export function indexRecord(index: SegmentIndex, { record, offset, length }: Omi
   else if (record.type === 'review.applied') {
     index.documents[record.digest] = place;
     if (record.root !== null) index.documents[reviewOf(record.product, record.environment)] = place;
+  } else if (record.type === 'evidence.pruned') {
+    for (const { product, environment } of record.roots ?? []) index.documents[reviewOf(product, environment)] = place;
   }
 }
 
-/** What the last review of a product is found by. */
+const REVIEW_OF = 'review of ';
+
+/** What the last record is found by that says where the reviews of a product begin. */
 export function reviewOf(product: string, environment: string): string {
-  return `review of ${product} in ${environment}`;
+  return `${REVIEW_OF}${product} in ${environment}`;
+}
+
+/** Where the records of a segment are that say where the reviews of products begin. */
+export function reviewsIn({ documents }: SegmentIndex): readonly (readonly [number, number])[] {
+  return Object.entries(documents)
+    .filter(([key]) => key.startsWith(REVIEW_OF))
+    .map(([, place]) => place)
+    .toSorted(([a], [b]) => a - b);
 }
 
 export function buildIndex(records: readonly Located[]): SegmentIndex {

@@ -41,7 +41,7 @@ export class EvidenceContradiction extends Error {
   readonly code = 'evidence_contradiction';
 }
 
-/** What is asked would have to happen on all servers of a log that is shared. */
+/** What is asked cannot be done with this folder or this role, because servers share the log. */
 export class EvidenceShared extends Error {
   override readonly name = 'EvidenceShared';
   readonly code = 'evidence_shared';

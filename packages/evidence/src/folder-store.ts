@@ -6,7 +6,7 @@ import type { Prepared } from './prepared.ts';
 import type { EvidenceRecord } from './record.ts';
 import { segmentName } from './segment.ts';
 import type { Store } from './store.ts';
-import type { Segment, Tail } from './tail.ts';
+import { recordsOf, type Segment, type Tail } from './tail.ts';
 
 /**
  * A batch is durable when the folder's disk has it. A segment that failed once is never written again: after a failed
@@ -28,12 +28,14 @@ export class FolderStore implements Store {
     this.#folder = folder;
   }
 
-  async write(batch: readonly Prepared[]): Promise<readonly EvidenceRecord[]> {
+  async write(batch: readonly Prepared[]): Promise<readonly (EvidenceRecord | null)[]> {
+    const admitted = this.#tail.admitted(batch);
+    if (admitted.length === 0) return batch.map(() => null);
     const segment = await this.#writable();
-    const { located, bytes } = this.#tail.encode(batch, segment.length);
+    const { located, bytes } = this.#tail.encode(admitted, segment.length);
     await segment.file.append(bytes);
     this.#tail.remember(segment, located, segment.length + bytes.length);
-    return located.map(({ record }) => record);
+    return recordsOf(batch, admitted, located);
   }
 
   /** The segment to write to: a new one where the last is full or was abandoned. */

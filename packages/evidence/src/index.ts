@@ -46,3 +46,4 @@ export type { DurableBatch } from './writer.ts';
 export type { SessionEvidence } from './sessions.ts';
 export { fetchLog } from './shared/fetch.ts';
 export type { DatabaseOptions } from './shared/options.ts';
+export { prepareKey } from './signer.ts';

@@ -46,6 +46,12 @@ export const limits = {
   /** Batches of others that are fetched at once. */
   fetchedBatchesMax: 256,
   fetchedBytesMax: 32 * 1024 * 1024,
+  /** How long the database waits for a server that takes nothing it is sent, before it takes the connection for lost. */
+  untakenMs: 10_000,
+  /** Segments that one step removes from a shared log. */
+  prunedSegmentsMax: 8,
+  /** Entry bundles that are sent or fetched at once. */
+  bundlesMax: 64,
   /** Read first of a segment by whoever needs its header alone. */
   headerBytes: 4 * 1024,
   /** Lengths of sealed texts are multiples of this. */

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { canonical, sha256 } from './canonical.ts';
-import { reviewOf } from './catalog.ts';
 import { Cosigning } from './cosigning.ts';
 import { entryOf } from './entry.ts';
-import { EvidenceShared, EvidenceUnavailable } from './errors.ts';
+import { EvidenceUnavailable } from './errors.ts';
 import { disk, type Files } from './files.ts';
 import { limits } from './limits.ts';
 import { lockFolder } from './lock.ts';
@@ -21,12 +20,13 @@ import type {
   RecordBody,
   ReviewApplied,
 } from './record.ts';
-import { prune } from './retention.ts';
+import { oldOf } from './retention.ts';
+import { rootOf } from './roots.ts';
 import { folderSealKeys, type SealKeys } from './seal-keys.ts';
-import { findDocument, findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
+import { findSession, listSessions, type SessionEvidence, type SessionFilter } from './sessions.ts';
 import { Database } from './shared/database.ts';
 import type { DatabaseOptions } from './shared/options.ts';
-import { makeNext, rotation, takeNext } from './signer.ts';
+import { makeNext } from './signer.ts';
 import type { Tail } from './tail.ts';
 import type { WitnessAddress } from './witness.ts';
 import type { DurableBatch, Writer } from './writer.ts';
@@ -49,10 +49,13 @@ export interface EvidenceLog {
   ensureCredential(credential: Omit<CredentialIssued, 'type'>): Promise<EvidenceRecord | null>;
   /** Records that this process knows to be durable, whoever wrote them. */
   records(): number;
-  /** Writes because of what a boundary is served once a segment, before the first intent that names it. The record, if this wrote it. */
+  /**
+   * Writes because of what a boundary is served once a segment, before the first intent that names it. The record, if this wrote it.
+   * Rejects with `EvidenceContradiction` where the reviews of its product began with another boundary, whichever server says so.
+   */
   ensureReview(review: Omit<ReviewApplied, 'type'>): Promise<EvidenceRecord | null>;
-  /** Because of which reviews a product was served last; null if none is remembered. */
-  lastReview(product: string, environment: string): Promise<ReviewApplied | null>;
+  /** The first boundary that was served of a product because of reviews; null if there was none. */
+  rootOf(product: string, environment: string): Promise<string | null>;
   /** Null: it can be written. */
   failure(): string | null;
   session(id: string): Promise<SessionEvidence | null>;
@@ -156,10 +159,6 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
   const once = onceEach(writer, tail);
   /** What can be told without the database is told, if it is away. */
   const known = (): Promise<void> => opened.fresh().catch(() => undefined);
-  const alone = (what: string): void => {
-    if (options.shared === undefined) return;
-    throw new EvidenceShared(`${what} is not done on a log that servers share: each has a copy of it`);
-  };
   return {
     boot: tail.boot,
     get key() {
@@ -171,9 +170,11 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
       void (await once(boundary.fingerprint, { type: 'boundary.loaded', ...boundary })),
     ensureGrant: async (digest, grant) => void (await once(digest, { type: 'grant.issued', digest, grant })),
     ensureCredential: (credential) => once(credential.digest, { type: 'credential.issued', ...credential }),
-    ensureReview: (review) => once(review.digest, { type: 'review.applied', ...review }),
-    lastReview: (product, environment) =>
-      known().then(() => findDocument<ReviewApplied>(tail, catalog, reviewOf(product, environment))),
+    ensureReview: (review) =>
+      once(review.digest, { type: 'review.applied', ...review }, () =>
+        rootOf(tail, catalog, review.product, review.environment),
+      ),
+    rootOf: (product, environment) => known().then(() => rootOf(tail, catalog, product, environment)),
     records: () => tail.seq,
     failure: () => writer.failure,
     session: (id) => known().then(() => findSession(tail, catalog, id)),
@@ -183,14 +184,16 @@ async function serve(opened: Opened, options: LogOptions, unlock: () => Promise<
     receipt: (session) => known().then(() => receiptOf(opened, cosigning, session)),
     consistency: (size) => known().then(() => grownSince(publisher, size)),
     prune: async (before) => {
-      alone('removing old segments');
-      return prune(tail, writer, files, folder, before);
+      let removed = 0;
+      for (;;) {
+        const old = await oldOf(tail, catalog, files, folder, { before, segmentsMax: opened.prunesMax });
+        if (old === null) return removed;
+        await opened.prune(old);
+        removed += old.records;
+      }
     },
     rotateKey: async () => {
-      alone('rotating the key');
-      publisher.next = await makeNext(key, publisher.signer);
-      await writer.append(rotation(tail.log, publisher.signer, publisher.next));
-      await takeNext(key);
+      await opened.rotate(await makeNext(key, publisher.signer));
       return verifierKey(publisher.signer);
     },
     onSync: (observer) => void writer.observers.push(observer),
@@ -263,18 +266,19 @@ function oneAtATime(ms: number, work: () => Promise<void>): NodeJS.Timeout {
 function onceEach(
   writer: Writer,
   { segments }: Tail,
-): (key: string, body: RecordBody) => Promise<EvidenceRecord | null> {
+): (key: string, body: RecordBody, before?: () => Promise<unknown>) => Promise<EvidenceRecord | null> {
   /** Null: it is there. */
   const documents = new Map<string, Promise<EvidenceRecord> | null>();
   let segment = segments.at(-1);
-  return async (key, body) => {
+  return async (key, body, before) => {
     if (segment !== segments.at(-1)) {
       segment = segments.at(-1);
       documents.clear();
     }
     const known = documents.get(key);
     if (known === null) return null;
-    const writing = known ?? writer.append(body);
+    const append = (): Promise<EvidenceRecord> => writer.append(body);
+    const writing = known ?? (before === undefined ? append() : before().then(append));
     documents.set(key, writing);
     const record = await writing.catch((error: unknown) => {
       documents.delete(key);

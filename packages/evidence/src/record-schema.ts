@@ -59,7 +59,15 @@ const bodies: Bodies = {
   },
   'log.closed': {},
   'key.rotated': { from: verifier, to: verifier, signatures: object({ from: text, to: text }) },
-  'evidence.pruned': { segment: count, first: count, before: text },
+  'evidence.pruned': {
+    segment: about(count, 'Segments up to this one go'),
+    first: about(count, '`seq` of the first record that stays'),
+    before: text,
+    roots: about(
+      { type: 'array', items: object({ product: text, environment: text, root: digest }) },
+      'The first boundaries of products, as they say',
+    ),
+  },
   'seal.destroyed': {
     key: about(text, 'Id of the key'),
     period: about(text, 'In which it sealed'),
@@ -221,7 +229,7 @@ const bodies: Bodies = {
   },
 };
 
-const OPTIONAL = ['clockMicros', 'issued', 'replay', 'review', 'sealed'];
+const OPTIONAL = ['clockMicros', 'issued', 'replay', 'review', 'roots', 'sealed'];
 
 /** JSON Schema of a record, for publication. */
 export function recordSchema(): object {

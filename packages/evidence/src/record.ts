@@ -50,6 +50,15 @@ export interface EvidencePruned {
   readonly first: number;
   /** Everything in them is older. UTC, ISO 8601. */
   readonly before: string;
+  /** What they say of where the reviews of a product begin: it is not forgotten with them. Absent where it was not kept yet. */
+  readonly roots?: readonly ProductRoot[];
+}
+
+/** The first boundary that was served of a product. */
+export interface ProductRoot {
+  readonly product: string;
+  readonly environment: string;
+  readonly root: string;
 }
 
 /** A key that literals were sealed under is gone: nobody can open them any more. */

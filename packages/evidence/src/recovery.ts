@@ -33,10 +33,11 @@ interface Read {
 
 /**
  * Reads the last two segments: their headers carry what was before. What lies on the disk of the tree may lag behind by that much.
- * A torn tail is set aside, never repaired in silence. Throws `EvidenceDamaged` where the log is not what its checkpoints say.
+ * A torn tail is set aside, never repaired in silence. Segments before `since` are passed over: entry bundles stand for them.
+ * Throws `EvidenceDamaged` where the log is not what its checkpoints say.
  */
-export async function recover(files: Files, folder: string): Promise<Recovered> {
-  const found = segmentsOf(await files.list(folder));
+export async function recover(files: Files, folder: string, since = 0): Promise<Recovered> {
+  const found = segmentsOf(await files.list(folder)).filter((segment) => segment >= since);
   const { segments, last, tornBytes } = await readLast(files, folder, found);
   if (last === null) return newLog(files, folder);
   for (const [at, segment] of segments.entries()) {

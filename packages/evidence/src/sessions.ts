@@ -1,4 +1,4 @@
-import type { Catalog } from './catalog.ts';
+import type { Catalog, SegmentIndex } from './catalog.ts';
 import type {
   BoundaryLoaded,
   EvidenceRecord,
@@ -40,12 +40,27 @@ async function find<T extends EvidenceRecord>(
   key: string,
 ): Promise<T | null> {
   for (const segment of tail.segments.toReversed()) {
-    const { current } = tail;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const place = index[kind][key];
-    if (place !== undefined) return (await catalog.record(segment, place)) as T;
+    const found = await within(tail, segment, async () => {
+      const place = (await indexOf(tail, catalog, segment))[kind][key];
+      return place === undefined ? null : ((await catalog.record(segment, place)) as T);
+    });
+    if (found !== null) return found;
   }
   return null;
+}
+
+async function indexOf({ current }: Tail, catalog: Catalog, segment: number): Promise<SegmentIndex> {
+  return current?.number === segment ? current.index : catalog.load(segment);
+}
+
+/** What is found in a segment; null where it was removed for its age meanwhile. */
+async function within<T>(tail: Tail, segment: number, look: () => Promise<T>): Promise<T | null> {
+  try {
+    return await look();
+  } catch (error) {
+    if (segment <= tail.pruned) return null;
+    throw error;
+  }
 }
 
 /** The newest document of a key; null if there is none. */
@@ -79,12 +94,11 @@ export async function listSessions(
 ): Promise<readonly SessionEvidence[]> {
   const found: SessionEvidence[] = [];
   for (const segment of tail.segments.toReversed()) {
-    const { current } = tail;
-    const index = current?.number === segment ? current.index : await catalog.load(segment);
-    const places = Object.values(index.intents).toSorted((a, b) => b[0] - a[0]);
+    const index = await within(tail, segment, () => indexOf(tail, catalog, segment));
+    const places = Object.values(index?.intents ?? {}).toSorted((a, b) => b[0] - a[0]);
     for (const place of places) {
-      const intent = (await catalog.record(segment, place)) as Of<SessionIntent>;
-      if (!matches(intent, filter)) continue;
+      const intent = await within(tail, segment, () => catalog.record(segment, place) as Promise<Of<SessionIntent>>);
+      if (intent === null || !matches(intent, filter)) continue;
       found.push(await joined(tail, catalog, intent));
       if (found.length >= limit) return found;
     }

@@ -39,33 +39,58 @@ async function makeKey(path: string): Promise<KeyObject> {
   return privateKey;
 }
 
+/** The signer of a key that the log names, and whether it waits beside the file for its rotation; null if it is in neither. */
+export async function findSigner(
+  path: string,
+  name: string,
+  expected: string,
+): Promise<{ readonly signer: Signer; readonly waits: boolean } | null> {
+  for (const file of [path, nextOf(path)]) {
+    const key = await keyOf(file);
+    if (key !== null && verifierKey({ name, key }) === expected) return { signer: { name, key }, waits: file !== path };
+  }
+  return null;
+}
+
 /**
  * The signer of a log. `expected` is the verifier key that its records name last, null for a new log, whose key is made if
  * there is none. Throws `EvidenceKeyUnknown` when the file has another key: nobody would know whose the log is from there on.
  */
 export async function loadSigner(path: string, origin: string, expected: string | null): Promise<Signer> {
+  if (expected === null) return { name: origin, key: (await keyOf(path)) ?? (await makeKey(path)) };
+  const { signer, waits } = await expectSigner(path, origin, expected);
+  // Killed between the record of a rotation and its last step, or another server rotated.
+  if (waits) await takeNext(path, signer);
+  return signer;
+}
+
+/** As `findSigner`. Throws `EvidenceKeyUnknown`. */
+export async function expectSigner(path: string, origin: string, expected: string) {
+  const found = await findSigner(path, origin, expected);
+  if (found !== null) return found;
   const key = await keyOf(path);
-  if (expected === null) return { name: origin, key: key ?? (await makeKey(path)) };
-  if (key !== null && verifierKey({ name: origin, key }) === expected) return { name: origin, key };
-  // Killed between the record of a rotation and its last step.
-  const next = await keyOf(nextOf(path));
-  if (next !== null && verifierKey({ name: origin, key: next }) === expected) {
-    await rename(nextOf(path), path);
-    return { name: origin, key: next };
-  }
   throw new EvidenceKeyUnknown(
     key === null ? `the log's key is not in \`${path}\`` : `the key in \`${path}\` is not the one that the log names`,
   );
 }
 
-/** A new key for a log, beside the old one until `takeNext`. */
-export async function makeNext(path: string, { name }: Signer): Promise<Signer> {
+/** A new key for a log, beside the old one until `takeNext`. One that is there already is the one. */
+export async function makeNext(path: string, { name }: Pick<Signer, 'name'>): Promise<Signer> {
   return { name, key: (await keyOf(nextOf(path))) ?? (await makeKey(nextOf(path))) };
 }
 
-/** The new key takes the old one's place. */
-export async function takeNext(path: string): Promise<void> {
-  await rename(nextOf(path), path);
+/** Makes the key that a rotation will hand over to, for other servers to have it before that. Returns its file. */
+export async function prepareKey(path: string): Promise<string> {
+  await makeNext(path, { name: '' });
+  return nextOf(path);
+}
+
+/** The new key takes the old one's place. Servers that share the file may all come to do it. */
+export async function takeNext(path: string, signer: Signer): Promise<void> {
+  await rename(nextOf(path), path).catch(async (error: NodeJS.ErrnoException) => {
+    const found = error.code === 'ENOENT' ? await findSigner(path, signer.name, verifierKey(signer)) : null;
+    if (found === null || found.waits) throw error;
+  });
 }
 
 /** The record by which a key hands over to the next: both sign. */

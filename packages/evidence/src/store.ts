@@ -3,8 +3,8 @@ import type { EvidenceRecord } from './record.ts';
 
 /** Where a batch becomes durable: the log's folder, or a database that several servers share. */
 export interface Store {
-  /** Gives records their places and makes them durable, as one batch. */
-  write(batch: readonly Prepared[]): Promise<readonly EvidenceRecord[]>;
+  /** Gives records their places and makes them durable, as one batch. Null: this one contradicts what is durable by now. */
+  write(batch: readonly Prepared[]): Promise<readonly (EvidenceRecord | null)[]>;
   /** After a write that failed: leaves what nobody knows the state of. Does not fail. */
   abandon(): Promise<void>;
   /** Before the first write after that: makes ready, and says what the log lacks for it. */

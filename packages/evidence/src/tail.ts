@@ -1,12 +1,12 @@
-import { type SegmentIndex, indexRecord } from './catalog.ts';
+import { type SegmentIndex, indexRecord, reviewOf } from './catalog.ts';
 import { entryOf } from './entry.ts';
 import type { LogFile } from './files.ts';
 import { verifierKey } from './note.ts';
 import type { Prepared } from './prepared.ts';
 import type { Publisher } from './publisher.ts';
-import type { RecordEnvelope } from './record.ts';
+import type { EvidenceRecord, RecordEnvelope } from './record.ts';
 import { followSession, type Recovered } from './recovery.ts';
-import { encodeHeader, encodeRecords, FORMAT, type Located, recordJson } from './segment.ts';
+import { encodeHeader, encodeRecords, FORMAT, type Located, recordJson, type SegmentHeader } from './segment.ts';
 import type { Tiles } from './tiles.ts';
 
 /** The segment that is written. */
@@ -39,6 +39,14 @@ export class Tail {
   readonly publisher: Publisher;
   /** The segment that is written; null: the next record begins one. */
   current: Segment | null = null;
+  /** The segment that comes next is this one, or after it: segments before it were removed before this process had them. */
+  #next = 1;
+  /** Segments up to this one are removed for their age, as far as a record of this process's time says so. */
+  pruned = 0;
+  /** The first boundary that was served of a product, by `reviewOf`, as far as somebody asked or it came since. */
+  readonly roots = new Map<string, string>();
+  /** Products of which the log had none when somebody asked. */
+  readonly rootless = new Set<string>();
   /** Of the next record. */
   seq: number;
   /** Of the last record that was given one: microseconds since 1970, and as it is written. */
@@ -81,9 +89,21 @@ export class Tail {
     return { located, bytes };
   }
 
+  /** What of it may be written now: a product begins once, whoever else began it meanwhile. */
+  admitted<T extends Pick<Prepared, 'body'>>(batch: readonly T[]): readonly T[] {
+    const begun = new Map<string, string>();
+    return batch.filter(({ body }) => {
+      if (body.type !== 'review.applied' || body.root === null) return true;
+      const key = reviewOf(body.product, body.environment);
+      const root = this.roots.get(key) ?? begun.get(key) ?? body.root;
+      begun.set(key, root);
+      return root === body.root;
+    });
+  }
+
   /** The number of the segment that begins after the last record, and its header. */
   header(): { readonly number: number; readonly header: Buffer } {
-    const number = (this.segments.at(-1) ?? 0) + 1;
+    const number = Math.max(this.#next, (this.segments.at(-1) ?? 0) + 1);
     const header = encodeHeader({
       format: FORMAT,
       log: this.log,
@@ -95,6 +115,19 @@ export class Tail {
       open: [...this.open],
     });
     return { number, header };
+  }
+
+  /** Goes on with a segment, where leaves stand for the records before it. */
+  leap({ segment, first, after, open }: SegmentHeader, entries: readonly string[]): void {
+    for (const entry of entries) this.tiles.add(entry);
+    this.seq = first;
+    this.open.clear();
+    for (const [session, intent] of open) this.open.set(session, intent);
+    for (const session of this.owners.keys()) if (!this.open.has(session)) this.owners.delete(session);
+    this.#lastAt = after;
+    if (after !== this.#lastStamp) this.#advance(microsOf(after));
+    this.#next = segment;
+    this.current = null;
   }
 
   /** These records are durable, and lie in a segment up to an offset. */
@@ -111,6 +144,11 @@ export class Tail {
     this.tiles.add(entryOf(record, digest));
     // In the same step: no checkpoint may cover it and be signed by the old key.
     if (record.type === 'key.rotated') this.publisher.handOver();
+    if (record.type === 'evidence.pruned') this.pruned = Math.max(this.pruned, record.segment);
+    if (record.type === 'review.applied' && record.root !== null) {
+      const key = reviewOf(record.product, record.environment);
+      if (!this.roots.has(key)) this.roots.set(key, record.root);
+    }
     followSession(this.open, record);
     this.#lastAt = record.at;
     // Another server's clock may be ahead.
@@ -132,6 +170,16 @@ export class Tail {
     this.#lastMicros = micros;
     this.#lastStamp = isoOf(micros);
   }
+}
+
+/** The records that a batch became; null for what of it was not admitted. */
+export function recordsOf(
+  batch: readonly Prepared[],
+  admitted: readonly Prepared[],
+  located: readonly Located[],
+): readonly (EvidenceRecord | null)[] {
+  const records = new Map(admitted.map((one, at) => [one, located[at]?.record ?? null]));
+  return batch.map((one) => records.get(one) ?? null);
 }
 
 function isoOf(micros: number): string {

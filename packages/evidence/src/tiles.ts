@@ -65,6 +65,11 @@ export function parseBundle(bytes: Buffer): readonly Buffer[] | null {
   return entries;
 }
 
+/** A bundle of entries. */
+export function bundleOf(entries: readonly Buffer[]): Buffer {
+  return Buffer.concat(entries.map(prefixed));
+}
+
 /** Hashes of a tile; null if it is none. */
 export function parseTile(bytes: Buffer): readonly Buffer[] | null {
   if (bytes.length % HASH_BYTES !== 0) return null;

@@ -156,10 +156,13 @@ export class Writer {
   async #write(batch: readonly Waiting[]): Promise<void> {
     const since = performance.now();
     const records = await this.#store.write(batch);
-    const durable = { records: records.length, ms: performance.now() - since };
-    for (const observer of this.observers) observer(durable);
-    batch.forEach(({ done }, at) => {
-      done(records[at] as EvidenceRecord);
+    const written = records.filter((record) => record !== null).length;
+    const durable = { records: written, ms: performance.now() - since };
+    if (written > 0) for (const observer of this.observers) observer(durable);
+    batch.forEach(({ done, failed }, at) => {
+      const record = records[at] ?? null;
+      if (record === null) failed(new EvidenceContradiction('the reviews of a product begin with one boundary alone'));
+      else done(record);
     });
   }
 

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { openLog } from '../dist/index.js';
 
-const [folder, clients, options = '{}'] = process.argv.slice(2);
+const [folder, clients, options = '{}', stays = 'stays'] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);
 
 const log = await openLog({ folder, ambit: '0.1.0', ...JSON.parse(options) });
@@ -59,5 +59,5 @@ async function client(name) {
 }
 
 // Where servers share a log, one session of each that does not end by itself.
-if (options !== '{}') void runSession('open', () => new Promise(() => {}));
+if (options !== '{}' && stays === 'stays') void runSession('open', () => new Promise(() => {}));
 for (let at = 0; at < Number(clients); at += 1) void client(`c${at}`);

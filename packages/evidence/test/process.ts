@@ -23,14 +23,26 @@ export interface Appender {
   kill(): Promise<void>;
 }
 
-export async function startAppender(
+export function startAppender(
   folder: string,
   clients: number,
   wrap: readonly string[] = [],
-  options: Partial<Parameters<typeof openLog>[0]> = {},
+  options: Options = {},
+  /** Whether one of its sessions does not end by itself. */
+  stays = true,
 ): Promise<Appender> {
-  const words = [folder, String(clients), JSON.stringify(options)];
-  const command = [...wrap, process.execPath, here('appender.mjs'), ...words];
+  return startChild('appender.mjs', [folder, String(clients), JSON.stringify(options), stays ? 'stays' : 'ends'], wrap);
+}
+
+/** A process that removes old segments of a shared log, or rotates its key, again and again. */
+export function startKeeper(folder: string, what: 'prune' | 'rotate', options: Options): Promise<Appender> {
+  return startChild('keeper.mjs', [folder, what, JSON.stringify(options)]);
+}
+
+type Options = Partial<Parameters<typeof openLog>[0]>;
+
+async function startChild(script: string, words: readonly string[], wrap: readonly string[] = []): Promise<Appender> {
+  const command = [...wrap, process.execPath, here(script), ...words];
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));

@@ -8,6 +8,8 @@ export interface Proxy {
   deaf: boolean;
   /** What is sent either way takes so long. */
   delayMs: number;
+  /** Keeps what is sent either way, as where one end is paused. What it gives delivers it, in order. */
+  hold(): () => void;
   /** Cuts every connection; while it is `down` there are no new ones. */
   cut(): void;
   down: boolean;
@@ -16,6 +18,7 @@ export interface Proxy {
 
 export async function startProxy(to: number): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  let held: (() => void)[] | null = null;
   const server = createServer((near) => {
     if (proxy.down) {
       near.destroy();
@@ -31,7 +34,8 @@ export async function startProxy(to: number): Promise<Proxy> {
       });
     }
     const later = (send: () => void): void => {
-      if (proxy.delayMs === 0) send();
+      if (held !== null) held.push(send);
+      else if (proxy.delayMs === 0) send();
       else setTimeout(send, proxy.delayMs);
     };
     near.on('data', (chunk) => later(() => far.write(chunk)));
@@ -45,6 +49,13 @@ export async function startProxy(to: number): Promise<Proxy> {
     deaf: false,
     delayMs: 0,
     down: false,
+    hold: () => {
+      held = [];
+      return () => {
+        for (const send of held ?? []) send();
+        held = null;
+      };
+    },
     cut: () => {
       for (const socket of sockets) socket.destroy();
     },

@@ -28,6 +28,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('deaf' as const), count: fc.integer({ min: 1, max: 20 }) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const), count: fc.constant(1) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('lost' as const), count: fc.constant(1) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('rotate' as const), count: fc.constant(1) }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
@@ -72,6 +73,7 @@ class Player {
       await this.#open();
     }
     if (kind === 'lost') await this.#lose(proxy);
+    if (kind === 'rotate') await this.#told((this.#log as EvidenceLog).rotateKey());
   }
 
   /** What is under way arrives, and its answer does not. */

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { type Postgres, startPostgres } from './postgres.ts';
-import { type Appender, build, expectKept, startAppender } from './process.ts';
+import { type Appender, build, expectKept, startAppender, startKeeper } from './process.ts';
 import { startProxy } from './proxy.ts';
-import { sharedLog, type SharedLog } from './shared-support.ts';
-import { freshFolder, readRecords } from './support.ts';
+import { leavesOf, sharedLog, type SharedLog } from './shared-support.ts';
+import { freshFolder, intent, outcome, readRecords, runSession } from './support.ts';
 
 /** More of them for a soak: `EVIDENCE_KILLS=100 npx vitest run packages/evidence/test/shared-kill.test.ts`. */
 const kills = Number(process.env['EVIDENCE_KILLS'] ?? 5);
@@ -21,9 +21,9 @@ interface Server {
   readonly process: Appender;
 }
 
-async function startOne(shared: SharedLog, given?: string, port = postgres.port): Promise<Server> {
+async function startOne(shared: SharedLog, given?: string, port = postgres.port, stays = true): Promise<Server> {
   const folder = given ?? (await freshFolder());
-  const process = await startAppender(folder, 8, [], { key: shared.key, shared: { ...shared.options, port } });
+  const process = await startAppender(folder, 8, [], { key: shared.key, shared: { ...shared.options, port } }, stays);
   onTestFinished(() => process.kill());
   return { folder, process };
 }
@@ -101,6 +101,98 @@ it('a server that is paused, fenced and continued is refused', { timeout: 60_000
   const records = await readRecords(other.folder);
   expect(records.filter(({ type }) => type === 'server.lost').length).toBeGreaterThan(1);
 });
+
+it('a server that is paused with its connection open loses and forks nothing, and follows all that was done meanwhile', {
+  timeout: 90_000,
+}, async () => {
+  const shared = await sharedLog(postgres);
+  const [paused, other] = [await startOne(shared), await startOne(shared)];
+  await paused.process.until((line) => line.startsWith('outcome'));
+  paused.process.child.kill('SIGSTOP');
+  // A session of its own, the key rotated: longer than anybody is missed.
+  const keeper = await shared.open();
+  const { seq } = await keeper.log.append(intent('meanwhile'));
+  await keeper.log.rotateKey();
+  await pause(5_000);
+  const before = acknowledged(other);
+  await other.process.until(() => acknowledged(other) > before + 20);
+  await keeper.log.append(outcome('meanwhile', seq));
+  const told = acknowledged(paused);
+  paused.process.child.kill('SIGCONT');
+  await paused.process.until(() => acknowledged(paused) > told + 20);
+  expect(paused.process.said().filter((line) => line.startsWith('refused'))).toEqual([]);
+  expect(await keeper.log.session('meanwhile')).toMatchObject({ outcome: { status: 'completed' } });
+  await keeper.log.close();
+  const servers = `SELECT FROM ${shared.options.schema}.servers WHERE state = 'fenced'`;
+  expect(await postgres.query(servers)).toEqual([]);
+  await expectAll(shared, [paused, other]);
+});
+
+it('a server that reads nothing for long is ended before what waits for it fills the queue of all', {
+  timeout: 90_000,
+}, async () => {
+  const shared = await sharedLog(postgres);
+  const [paused, other] = [await startOne(shared), await startOne(shared)];
+  paused.process.child.kill('SIGSTOP');
+  const channel = `ambit evidence ${shared.options.schema}`;
+  const flood = `SELECT pg_notify('${channel}', repeat('x', 7000) || n) FROM generate_series(1, 4000) AS n`;
+  const isLost = async (): Promise<boolean> => {
+    await postgres.query(flood);
+    const lost = await postgres.query(`SELECT FROM ${shared.options.schema}.servers WHERE state = 'fenced'`);
+    return lost.length > 0;
+  };
+  for (let round = 0; !(await isLost()); round += 1) {
+    expect(round).toBeLessThan(60);
+    await pause(500);
+  }
+  const [{ used }] = (await postgres.query('SELECT pg_notification_queue_usage() AS used')) as [{ used: number }];
+  expect(used).toBeLessThan(0.1);
+  paused.process.child.kill('SIGCONT');
+  await paused.process.until((line) => line === 'refused evidence_fenced');
+  await expectAll(shared, [paused, other]);
+});
+
+it.each(['prune', 'rotate'] as const)(
+  `%s, killed at any moment ${kills} times under load, leaves nothing half done`,
+  {
+    timeout: 120_000 + kills * 40_000,
+  },
+  async (what) => {
+    const shared = await sharedLog(postgres);
+    // One that has a session which does not end keeps its segment.
+    const one = (): Promise<Server> => startOne(shared, undefined, postgres.port, what === 'rotate');
+    const servers = [await one(), await one()];
+    const folder = await freshFolder();
+    let done = 0;
+    for (let round = 0; round < kills; round += 1) {
+      const keeper = await startKeeper(folder, what, { key: shared.key, shared: shared.options });
+      onTestFinished(() => keeper.kill());
+      if (round % 2 === 0) await keeper.until((line) => line !== 'open');
+      await pause(Math.random() * 200);
+      await keeper.kill();
+      done += keeper.said().filter((line) => line.startsWith('rotated') || /^pruned [1-9]/.test(line)).length;
+      for (const server of servers) {
+        const before = acknowledged(server);
+        await server.process.until(() => acknowledged(server) > before + 5);
+      }
+    }
+    for (const { process } of servers) await process.kill();
+    const last = await shared.open(folder);
+    await shared.settled(last.log);
+    await runSession(last.log, 'last');
+    if (what === 'prune') done += await last.log.prune(new Date());
+    await last.log.close();
+    expect(done).toBeGreaterThan(0);
+    for (const server of servers) await (await shared.open(server.folder)).log.close();
+    const fetched = await shared.fetched(servers.at(-1)?.folder as string);
+    // Whatever was acknowledged is in the tree, if it was removed since.
+    const leaves = await leavesOf(fetched);
+    for (const [kind, session] of servers.flatMap(({ process }) => process.said().map((line) => line.split(' ')))) {
+      if (kind === 'intent' || kind === 'outcome') expect(leaves.get(`session.${kind}`)).toContain(session);
+    }
+    expect(leaves.get('session.intent')?.size).toBe(leaves.get('session.outcome')?.size);
+  },
+);
 
 it('PostgreSQL killed and started again under load: refusals, and nothing lost', { timeout: 180_000 }, async () => {
   const shared = await sharedLog(postgres);

@@ -33,9 +33,11 @@ export class Gate {
   #differences: ReadonlyMap<string, Difference> = new Map();
   #openings: readonly Signed<BreakGlassStatement>[] = [];
   #known: Standing | null = null;
+  #root: string | null;
 
   private constructor(watched: Watched) {
     this.watched = watched;
+    this.#root = watched.root;
   }
 
   /** A gate that has looked once. */
@@ -43,6 +45,17 @@ export class Gate {
     const gate = new Gate(watched);
     await gate.look(now);
     return gate;
+  }
+
+  /** The first boundary that was served of the product, as far as the evidence told. */
+  get root(): string | null {
+    return this.#root;
+  }
+
+  /** The product began with this boundary: here, or on another server. */
+  began(root: string): void {
+    this.#root = root;
+    this.#known = null;
   }
 
   /** Whether the boundary may be served now. */
@@ -86,8 +99,8 @@ export class Gate {
   }
 
   #judge(now: number): Standing {
-    const { product, root, breakGlass } = this.watched;
-    const verdict = verdictOf(this.#archive, product, { now, differences: this.#differences, root });
+    const { product, breakGlass } = this.watched;
+    const verdict = verdictOf(this.#archive, product, { now, differences: this.#differences, root: this.#root });
     if (verdict.covered && verdict.until !== null) return { kind: 'approved', until: verdict.until, verdict };
     if (breakGlass === null) return { kind: 'refused', verdict };
     for (const signed of this.#openings) {

@@ -1,5 +1,5 @@
 import { digest } from '@ambit/contract';
-import type { ReviewApplied } from '@ambit/evidence';
+import { EvidenceContradiction, type EvidenceLog, type ReviewApplied } from '@ambit/evidence';
 import { short, type Standing } from '@ambit/review';
 import { Refused } from './errors.ts';
 import type { Product } from './load.ts';
@@ -26,6 +26,20 @@ export function approvalOf(product: Judged, now: number): Approval | null {
   return made;
 }
 
+/** Records because of what a boundary is served. Throws `Refused` where its product began with another one meanwhile, on whichever server. */
+export async function recordApproval(
+  evidence: Pick<EvidenceLog, 'ensureReview'>,
+  product: Judged,
+  approval: Approval,
+): Promise<void> {
+  try {
+    await evidence.ensureReview(approval);
+  } catch (error) {
+    if (!(error instanceof EvidenceContradiction)) throw error;
+    throw refusal(product, 'chain_reset');
+  }
+}
+
 /** A gate gives the same object for as long as it knows nothing new. */
 const kept = new WeakMap<Standing, Approval>();
 
@@ -48,9 +62,12 @@ function madeOf({ boundary, fingerprint }: Judged, standing: Exclude<Standing, {
 }
 
 /** In words for a consumer: which boundary and why, not who. */
-function unapproved({ boundary, fingerprint }: Judged, { verdict }: Standing): Refused {
+function unapproved(product: Judged, { verdict }: Standing): Refused {
+  return refusal(product, [...new Set(verdict.refusals.map(({ code }) => code))].join(', '));
+}
+
+function refusal({ boundary, fingerprint }: Judged, codes: string): Refused {
   const { name, version } = boundary.product;
-  const codes = [...new Set(verdict.refusals.map(({ code }) => code))].join(', ');
   const message = `no owner approved the boundary ${short(fingerprint)} of ${name} ${version} for ${boundary.environment}: ${codes}`;
   return new Refused('boundary_unapproved', message, 'its owners run `ambit review status`, and approve it', []);
 }

@@ -12,7 +12,7 @@ import { EngineProtocolError } from '@ambit/engine';
 import type { EvidenceLog, Json } from '@ambit/evidence';
 import type { Grant, Subject } from '@ambit/policy';
 import { Admission } from './admission.ts';
-import { approvalOf } from './approval.ts';
+import { approvalOf, recordApproval } from './approval.ts';
 import { Issuer, keysOf, recordIssued } from './credentials/issuer.ts';
 import { describe } from './describe.ts';
 import { type Drifts, noDrifts } from './drift.ts';
@@ -154,7 +154,7 @@ export class Path {
     const id = `ses_${randomBytes(16).toString('hex')}`;
     const review = approvalOf(product, Date.now());
     await this.#recordGrant(product, grant);
-    if (review !== null) await this.#evidence.ensureReview(review);
+    if (review !== null) await recordApproval(this.#evidence, product, review);
     const running = new Running(product.boundary.limits.timeoutMs - watch.elapsedMs());
     this.#sessions.set(id, running);
     const sources = { release: (): void => {} };

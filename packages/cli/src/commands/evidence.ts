@@ -57,19 +57,20 @@ function fetchCommand(terminal: Terminal) {
       const { explainLog } = await import('../evidence-log.ts');
       const { fetchLog } = await import('@ambit/evidence');
       const database = await evidenceDatabase(await environmentOf(file));
-      if (database === null) {
-        const hint = 'without `evidenceDatabase` the folder `evidence` is the log: copy it';
-        throw new CliError(exitCodes.usage, 'the log of the environment is in no database', hint);
-      }
+      if (database === null) throw inNoDatabase('without `evidenceDatabase` the folder `evidence` is the log: copy it');
       const path = resolve(terminal.cwd, folder);
       const { log, key, records } = await fetchLog(database, path).catch((error: unknown) => explainLog(error, path));
       await writeOut(terminal, `${records} records of ${log} in ${path}, signed by ${key}\n`);
     });
 }
 
+function inNoDatabase(hint: string): CliError {
+  return new CliError(exitCodes.usage, 'the log of the environment is in no database', hint);
+}
+
 function pruneCommand(terminal: Terminal) {
   return new Command('prune')
-    .description('remove segments that are old; their tree stays. The server must not run')
+    .description('remove segments that are old; their tree stays. The server of this folder must not run')
     .requiredOption('--before <date>', 'remove what is all older, as 2026-01-01', dateOf)
     .option('--environment <file>', environmentHelp)
     .action(({ before, environment }) =>
@@ -84,11 +85,21 @@ function pruneCommand(terminal: Terminal) {
 
 function rotateCommand(terminal: Terminal) {
   return new Command('rotate-key')
-    .description('let a new key sign the log; the old one signs that it may. The server must not run')
+    .description('let a new key sign the log; the old one signs that it may. The server of this folder must not run')
     .option('--environment <file>', environmentHelp)
-    .action(({ environment }) =>
-      withLog(terminal, environment, async (log) => writeOut(terminal, `${await log.rotateKey()}\n`)),
+    .option('--prepare', 'only make the new key, for the other servers of a shared log to have it before')
+    .action(({ environment, prepare }) =>
+      prepare === true
+        ? prepareKeyOf(terminal, environment)
+        : withLog(terminal, environment, async (log) => writeOut(terminal, `${await log.rotateKey()}\n`)),
     );
+}
+
+async function prepareKeyOf(terminal: Terminal, file: string | undefined): Promise<void> {
+  const { environmentOf } = await import('../environment.ts');
+  const { evidenceKey } = await import('../evidence-log.ts');
+  const { prepareKey } = await import('@ambit/evidence');
+  await writeOut(terminal, `${await prepareKey(evidenceKey(terminal, await environmentOf(file)))}\n`);
 }
 
 /** Does something with the log that a server would write. What needs it is loaded when it is needed. */
@@ -98,15 +109,12 @@ async function withLog(
   work: (log: EvidenceLog, folder: string) => Promise<void>,
 ): Promise<void> {
   const { environmentOf } = await import('../environment.ts');
-  const { evidenceFolder, openEvidence } = await import('../evidence-log.ts');
+  const { evidenceFolder, explainLog, openEvidence } = await import('../evidence-log.ts');
   const environment = await environmentOf(file);
-  if (environment.value.evidenceDatabase !== undefined) {
-    const hint = 'each of them has a copy, which would have to change with it';
-    throw new CliError(exitCodes.failed, 'this is not done on a log that servers share', hint);
-  }
+  const folder = evidenceFolder(terminal, environment);
   const log = await openEvidence(terminal, environment);
   try {
-    await work(log, evidenceFolder(terminal, environment));
+    await work(log, folder).catch((error: unknown) => explainLog(error, folder));
   } finally {
     await log.close();
   }

@@ -114,7 +114,7 @@ export class Gates {
     const { engine, openings, tell } = this.#with;
     const { name } = product.boundary.product;
     const { environment: where } = product.boundary;
-    const root = (await this.#log.lastReview(name, where))?.root ?? null;
+    const root = await this.#log.rootOf(name, where);
     const folder = reviewsFolder(product.file, name, where);
     const differ: Differ = (from, to) => differWith(implicationOf(engine()))(from, to);
     const breakGlass = breakGlassOf(environment.value, openings);
@@ -123,10 +123,10 @@ export class Gates {
   }
 
   async #look(): Promise<void> {
-    for (const watch of this.#served) await this.#told(watch.look());
+    for (const watch of this.#served) await this.#told(this.#begun(watch).then(() => watch.look()));
     this.#tellNames();
     const waiting = this.#waiting;
-    for (const watch of waiting) await this.#told(watch.gate.look(Date.now()));
+    for (const watch of waiting) await this.#told(this.#begun(watch).then(() => watch.gate.look(Date.now())));
     if (waiting.length === 0 || waiting !== this.#waiting || !waiting.every((watch) => watch.open())) return;
     this.#waiting = [];
     this.#approved();
@@ -147,6 +147,14 @@ export class Gates {
     });
     for (const line of lines.filter((one) => !this.#toldNames.includes(one))) this.#with.tell(line);
     this.#toldNames = lines;
+  }
+
+  /** Learns where the product began since: on another server of the log, perhaps, and with another boundary. */
+  async #begun({ gate, product }: Watch): Promise<void> {
+    if (gate.root !== null) return;
+    const { boundary } = product;
+    const root = await this.#log.rootOf(boundary.product.name, boundary.environment);
+    if (root !== null) gate.began(root);
   }
 
   /** A log that cannot be written for a moment ends no watch. */

@@ -2,8 +2,9 @@ import { originOf, parseCheckpoint } from '../checkpoint.ts';
 import { entryOf } from '../entry.ts';
 import { EvidenceUnavailable } from '../errors.ts';
 import { type Growing, leafHash } from '../merkle.ts';
-import { signedBy, type Verifier } from '../note.ts';
+import { parseVerifierKey, signedBy } from '../note.ts';
 import { decodeLine, type Located } from '../segment.ts';
+import { rotationHolds } from '../signer.ts';
 import type { Tail } from '../tail.ts';
 
 /** Records that were appended in one step, as they lie in the segments of every server. */
@@ -27,6 +28,8 @@ export interface Checked {
   readonly located: readonly Located[];
   /** The tree with its records. */
   readonly grown: Growing;
+  /** Verifier key that signs after it. */
+  readonly key: string;
 }
 
 /** The tree with these records. */
@@ -37,31 +40,37 @@ export function grownBy(tree: Growing, located: readonly Located[]): Growing {
 }
 
 /** Whether a checkpoint is signed by the log's key and covers this tree. */
-export function covers(checkpoint: string, log: string, grown: Growing, verifier: Verifier): boolean {
-  const said = parseCheckpoint(checkpoint);
-  if (said === null || said.origin !== originOf(log) || said.size !== grown.size) return false;
+export function covers(checkpoint: string, log: string, grown: Growing, key: string): boolean {
+  const [said, verifier] = [parseCheckpoint(checkpoint), parseVerifierKey(key)];
+  if (said === null || verifier === null || said.origin !== originOf(log) || said.size !== grown.size) return false;
   return said.root.equals(grown.root()) && signedBy(said.note, verifier);
 }
 
 /** Takes nothing from the database on trust: records, header and tree must be those that the checkpoint signs. */
-export function check(batch: Batch, tail: Tail, tree: Growing, verifier: Verifier): Checked {
+export function check(batch: Batch, tail: Tail, tree: Growing, signs: string): Checked {
   const begins = batch.start === 0 ? batch.bytes.indexOf(10) + 1 : 0;
   if (batch.first !== tail.seq || (begins > 0 ? !headerFits(batch, begins, tail) : !goesOn(batch, tail))) {
     throw contradicts(tail.seq);
   }
   const located: Located[] = [];
+  let key = signs;
   for (let at = begins; at < batch.bytes.length; ) {
     const end = batch.bytes.indexOf(10, at);
     const line = end < 0 ? 'it has no end' : decodeLine(batch.bytes.subarray(at, end), batch.start + at);
     if (typeof line === 'string' || line.record.seq !== batch.first + located.length) throw contradicts(tail.seq);
+    const { record } = line;
+    if (record.type === 'key.rotated') {
+      if (record.from !== key || !rotationHolds(tail.log, record)) throw contradicts(tail.seq);
+      key = record.to;
+    }
     located.push(line);
     at = end + 1;
   }
   const grown = grownBy(tree, located);
-  if (located.length !== batch.records || !covers(batch.checkpoint, tail.log, grown, verifier)) {
+  if (located.length !== batch.records || !covers(batch.checkpoint, tail.log, grown, key)) {
     throw contradicts(tail.seq);
   }
-  return { located, grown };
+  return { located, grown, key };
 }
 
 function goesOn({ segment, start }: Batch, { current }: Tail): boolean {

@@ -23,6 +23,7 @@ export async function connect(options: DatabaseOptions, boot: string): Promise<p
   client.on('error', () => {});
   await client.connect();
   try {
+    // `tcp_user_timeout`: a server that is paused reads nothing, and what waits for it would fill the queue that all are told over.
     const { rows } = await client.query<{ fsync: string }>(
       `SELECT current_setting('fsync') AS fsync,
          set_config('default_transaction_isolation', 'read committed', false),
@@ -31,8 +32,9 @@ export async function connect(options: DatabaseOptions, boot: string): Promise<p
          set_config('idle_in_transaction_session_timeout', $1, false),
          set_config('tcp_keepalives_idle', '5', false),
          set_config('tcp_keepalives_interval', '2', false),
-         set_config('tcp_keepalives_count', '3', false)`,
-      [`${limits.turnMs}ms`],
+         set_config('tcp_keepalives_count', '3', false),
+         set_config('tcp_user_timeout', $2, false)`,
+      [`${limits.turnMs}ms`, String(limits.untakenMs)],
     );
     if (rows[0]?.fsync !== 'on') {
       throw new EvidenceUnavailable(

@@ -4,40 +4,72 @@ import type { Files, LogFile } from '../files.ts';
 import { readLast } from '../recovery.ts';
 import { segmentName, segmentsOf } from '../segment.ts';
 import type { Batch } from './batch.ts';
-import type { Database } from './database.ts';
+import type { BatchPlace, Database } from './database.ts';
+import { fetchEntries } from './entries.ts';
 
 /** The last batch that a folder holds. */
 export type LastBatch = Pick<Batch, 'checkpoint' | 'first' | 'records'>;
 
+/** What a folder was brought up to. */
+export interface Completed {
+  /** The oldest segment that the database has; null: the log has no record. */
+  readonly oldest: number | null;
+  readonly last: LastBatch | null;
+}
+
 /**
  * Brings a folder up to what the database has, and compares what it has of its last segment. The header of that segment
- * commits to all before. Null: the log has no record. Throws `EvidenceDamaged` where the two are not the same log.
+ * commits to all before. Where that segment was removed for its age, the folder gets what is left, and leaves for the rest.
+ * Throws `EvidenceDamaged` where the two are not the same log.
  */
-export async function complete(files: Files, folder: string, database: Database): Promise<LastBatch | null> {
+export async function complete(files: Files, folder: string, database: Database): Promise<Completed> {
+  for (let attempt = 1; ; attempt += 1) {
+    const oldest = await database.oldest();
+    const completing = await completeFrom(files, folder, database, oldest).then(
+      (last) => ({ last }),
+      (error: unknown) => ({ error }),
+    );
+    // Where somebody removed old segments meanwhile, what is there by now is gone on with.
+    const same = (await database.oldest())?.segment === oldest?.segment;
+    if (!same && attempt < ATTEMPTS_MAX) continue;
+    if ('error' in completing) throw completing.error;
+    return { oldest: oldest?.segment ?? null, last: completing.last };
+  }
+}
+
+const ATTEMPTS_MAX = 3;
+
+async function completeFrom(
+  files: Files,
+  folder: string,
+  database: Database,
+  oldest: Awaited<ReturnType<Database['oldest']>>,
+): Promise<LastBatch | null> {
   const { segments } = await readLast(files, folder, segmentsOf(await files.list(folder)));
   const own = segments.at(-1);
-  const copy = new Copy(files, folder);
-  let next = 0;
-  if (own !== undefined) {
-    const from = await database.firstOf(own);
-    if (from === null) {
-      throw new EvidenceDamaged(
-        `the folder holds ${segmentName(own)}, and the database does not: it is another log, or lost records`,
-      );
-    }
-    next = from;
-    await copy.resume(own);
+  const from = own === undefined ? null : await database.firstOf(own);
+  const removed = own !== undefined && oldest !== null && own < oldest.segment;
+  if (own !== undefined && from === null && !removed) {
+    throw new EvidenceDamaged(
+      `the folder holds ${segmentName(own)}, and the database does not: it is another log, or lost records`,
+    );
   }
+  const copy = new Copy(files, folder);
+  if (own !== undefined && from !== null) await copy.resume(own);
+  else if (oldest !== null) await fetchEntries(files, folder, database, oldest.first);
+  let place: BatchPlace = from === null ? { segment: oldest?.segment ?? 0, start: 0 } : { segment: own ?? 0, start: 0 };
+  let next = from ?? oldest?.first ?? 0;
   try {
     // Up to where the log ends now: what is appended meanwhile is nobody's to wait for.
     for (let end = Number.POSITIVE_INFINITY; next < end; ) {
-      const { batches, position } = await database.after(next);
+      const { batches, position } = await database.after(place);
       end = Math.min(end, position);
       if (batches.length === 0) break;
       for (const batch of batches) {
         if (batch.first !== next) throw new EvidenceDamaged(`the database lacks record ${next}`);
         await copy.add(batch);
         next += batch.records;
+        place = { segment: batch.segment, start: batch.start + batch.bytes.length };
       }
     }
     copy.expectWhole();

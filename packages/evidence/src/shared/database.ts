@@ -14,6 +14,14 @@ export interface Head {
   readonly key: string;
   /** `seq` of the next record. */
   readonly position: number;
+  /** It is being put there out of a folder: nobody serves it yet. */
+  readonly sharing: boolean;
+}
+
+/** A place among the bytes of a log. */
+export interface BatchPlace {
+  readonly segment: number;
+  readonly start: number;
 }
 
 /** What an append changes beside the log, in the same step. */
@@ -22,6 +30,10 @@ export interface Together {
   readonly fences: readonly string[];
   /** Whether this process run ends with it. */
   readonly ends: boolean;
+  /** Verifier key of whoever appends after it. */
+  readonly key: string;
+  /** Batches of segments up to this one go; null: none do. */
+  readonly prunes: number | null;
 }
 
 /**
@@ -31,7 +43,7 @@ export interface Together {
 export class Database {
   readonly boot: string;
   readonly #options: DatabaseOptions;
-  readonly #tables: Tables;
+  readonly tables: Tables;
   readonly #onNews: () => void;
   #client: pg.Client | null = null;
   /** Numbers of the lock that says that this run lives; null until it serves. */
@@ -42,7 +54,7 @@ export class Database {
 
   constructor(options: DatabaseOptions, boot: string, onNews: () => void = () => {}) {
     this.#options = options;
-    this.#tables = tablesOf(options.schema);
+    this.tables = tablesOf(options.schema);
     this.boot = boot;
     this.#onNews = onNews;
   }
@@ -57,26 +69,26 @@ export class Database {
 
   /** Null: nobody has begun the log. */
   async head(): Promise<Head | null> {
-    const [row] = await this.#rows<{ log: string; key: string; position: string }>(
-      `SELECT log, key, position FROM ${this.#tables.log}`,
+    const [row] = await this.rows<{ log: string; key: string; position: string; sharing: boolean }>(
+      `SELECT log, key, position, sharing FROM ${this.tables.log}`,
     );
-    return row === undefined ? null : { log: row.log, key: row.key, position: Number(row.position) };
+    return row === undefined ? null : { ...row, position: Number(row.position) };
   }
 
-  /** Begins the log, unless another server was faster. */
-  async begin(log: string, key: string): Promise<void> {
-    await this.#rows(`INSERT INTO ${this.#tables.log} (log, key, position) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING`, [
-      log,
-      key,
-    ]);
+  /** Begins the log, unless another server was faster. `sharing`: it is there already, and is about to be put here. */
+  async begin(log: string, key: string, sharing = false): Promise<void> {
+    await this.rows(
+      `INSERT INTO ${this.tables.log} (log, key, position, sharing) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`,
+      [log, key, sharing],
+    );
   }
 
   /** From here on this run serves, and others see that it lives. */
   async serve(log: string): Promise<void> {
     const space = Number.parseInt(log.slice(0, 8), 16) | 0;
     // One statement: the row is not seen before its lock is held.
-    const [row] = await this.#rows<{ place: number; locked: boolean }>(
-      `WITH own AS (INSERT INTO ${this.#tables.servers} (boot, state) VALUES ($1, 'serving') RETURNING place)
+    const [row] = await this.rows<{ place: number; locked: boolean }>(
+      `WITH own AS (INSERT INTO ${this.tables.servers} (boot, state) VALUES ($1, 'serving') RETURNING place)
        SELECT place, pg_try_advisory_lock($2, place) AS locked FROM own`,
       [this.boot, space],
     );
@@ -89,27 +101,12 @@ export class Database {
    * Appends a batch if the log ends where it begins. Throws `EvidenceUnavailable`, for good where this run was fenced. Where the
    * connection is lost meanwhile, it looks whether the batch is there.
    */
-  async append(batch: Batch, { fences, ends }: Together, inTurn: boolean): Promise<'appended' | 'overtaken'> {
-    const { log, batches, servers } = this.#tables;
+  async append(batch: Batch, together: Together, inTurn: boolean): Promise<'appended' | 'overtaken'> {
+    const { fences, ends, key, prunes } = together;
     const client = await this.#connected();
     try {
       const { rows } = await client.query<{ moved: boolean; state: string | null }>({
-        text: `
-          WITH moved AS (
-            UPDATE ${log} SET position = $2::bigint + $3::integer
-            WHERE position = $2 AND EXISTS (SELECT FROM ${servers} WHERE boot = $4 AND state = 'serving')
-            RETURNING position
-          ), added AS (
-            INSERT INTO ${batches} (id, first, records, boot, segment, start, bytes, checkpoint)
-            SELECT $1::uuid, $2::bigint, $3::integer, $4::uuid, $5::integer, $6::bigint, $7::bytea, $8::text FROM moved
-          ), changed AS (
-            UPDATE ${servers} SET
-              state = CASE WHEN boot = $4 THEN 'ended' ELSE 'fenced' END,
-              fenced_by = CASE WHEN boot = $4 THEN NULL ELSE $4::uuid END
-            WHERE (boot = ANY($9::uuid[]) OR (boot = $4 AND $10)) AND EXISTS (SELECT FROM moved)
-          )
-          SELECT (SELECT pg_notify($11, $4::text) FROM moved) IS NOT NULL AS moved,
-                 (SELECT state FROM ${servers} WHERE boot = $4) AS state`,
+        text: appending(this.tables, prunes !== null),
         values: [
           batch.id,
           batch.first,
@@ -122,8 +119,10 @@ export class Database {
           fences,
           ends,
           this.#channel(),
+          key,
+          ...(prunes === null ? [] : [prunes]),
         ],
-        name: 'append',
+        name: prunes === null ? 'append' : 'append and prune',
       } as pg.QueryConfig);
       if (inTurn) await client.query('COMMIT');
       if (rows[0]?.moved === true) return 'appended';
@@ -138,35 +137,36 @@ export class Database {
   /** Nobody knows what became of a batch. Nothing of it comes later: the connection that it was sent over is gone. */
   async #outcomeOf(batch: Batch, error: unknown, inTurn: boolean): Promise<'appended' | 'overtaken'> {
     if (!isAnswer(error)) this.#drop();
-    else if (inTurn) await this.#rows('ROLLBACK');
-    const [row] = await this.#rows<{ id: string }>(`SELECT id FROM ${this.#tables.batches} WHERE first = $1`, [
-      batch.first,
-    ]);
-    if (row?.id === batch.id) return 'appended';
+    else if (inTurn) await this.rows('ROLLBACK');
+    const [row] = await this.rows(`SELECT FROM ${this.tables.batches} WHERE id = $1`, [batch.id]);
+    if (row !== undefined) return 'appended';
     if (isAnswer(error)) throw unavailable(error);
     return 'overtaken';
   }
 
   /** Keeps others from appending until the next append, or until the database ends it: for a server that is always too late. */
   async takeTurn(): Promise<void> {
-    await this.#rows('BEGIN');
-    await this.#rows(`SELECT position FROM ${this.#tables.log} FOR UPDATE`);
+    await this.rows('BEGIN');
+    await this.rows(`SELECT position FROM ${this.tables.log} FOR UPDATE`);
   }
 
   /** Lets others append again, without having. */
   async leaveTurn(): Promise<void> {
-    await this.#rows('ROLLBACK');
+    await this.rows('ROLLBACK');
   }
 
-  /** What was appended from a `seq` on, as much as is fetched at once; and where the log ends. */
-  async after(seq: number): Promise<{ readonly batches: readonly Batch[]; readonly position: number }> {
-    const rows = await this.#rows<{ position: string } & { [Name in keyof Batch]: string | null }>(
-      `SELECT log.position, found.* FROM ${this.#tables.log} AS log LEFT JOIN (
+  /** What was appended from a place on, as much as is fetched at once; and where the log ends. */
+  async after({
+    segment,
+    start,
+  }: BatchPlace): Promise<{ readonly batches: readonly Batch[]; readonly position: number }> {
+    const rows = await this.rows<{ position: string } & { [Name in keyof Batch]: string | null }>(
+      `SELECT log.position, found.* FROM ${this.tables.log} AS log LEFT JOIN (
          SELECT id, boot, first, records, segment, start, bytes, checkpoint,
-           sum(octet_length(bytes)) OVER (ORDER BY first) - octet_length(bytes) AS before
-         FROM ${this.#tables.batches} WHERE first >= $1 ORDER BY first LIMIT $2
-       ) AS found ON found.before < $3 ORDER BY found.first`,
-      [seq, limits.fetchedBatchesMax, limits.fetchedBytesMax],
+           sum(octet_length(bytes)) OVER (ORDER BY segment, start) - octet_length(bytes) AS before
+         FROM ${this.tables.batches} WHERE (segment, start) >= ($1, $2) ORDER BY segment, start LIMIT $3
+       ) AS found ON found.before < $4 ORDER BY found.segment, found.start`,
+      [segment, start, limits.fetchedBatchesMax, limits.fetchedBytesMax],
     );
     const batches = rows.filter(({ id }) => id !== null).map(batchOf);
     return { batches, position: Number(rows[0]?.position ?? 0) };
@@ -174,16 +174,24 @@ export class Database {
 
   /** `seq` of a segment's first record; null if the log has no such segment. */
   async firstOf(segment: number): Promise<number | null> {
-    const [row] = await this.#rows<{ first: string | null }>(
-      `SELECT min(first) AS first FROM ${this.#tables.batches} WHERE segment = $1`,
+    const [row] = await this.rows<{ first: string | null }>(
+      `SELECT min(first) AS first FROM ${this.tables.batches} WHERE segment = $1`,
       [segment],
     );
     return typeof row?.first === 'string' ? Number(row.first) : null;
   }
 
+  /** The oldest segment that is there, and its first record; null: there is none. */
+  async oldest(): Promise<{ readonly segment: number; readonly first: number } | null> {
+    const [row] = await this.rows<{ segment: number; first: string }>(
+      `SELECT segment, first FROM ${this.tables.batches} ORDER BY segment, start LIMIT 1`,
+    );
+    return row === undefined ? null : { segment: row.segment, first: Number(row.first) };
+  }
+
   /** Fails where this run was fenced. */
   async check(): Promise<void> {
-    const [row] = await this.#rows<{ state: string }>(`SELECT state FROM ${this.#tables.servers} WHERE boot = $1`, [
+    const [row] = await this.rows<{ state: string }>(`SELECT state FROM ${this.tables.servers} WHERE boot = $1`, [
       this.boot,
     ]);
     if (row?.state !== 'serving') throw fenced();
@@ -191,8 +199,8 @@ export class Database {
 
   /** Process runs whose connection is gone at the moment. */
   async missing(): Promise<readonly string[]> {
-    const rows = await this.#rows<{ boot: string }>(
-      `SELECT boot FROM ${this.#tables.servers} WHERE state = 'serving' AND boot <> $1 AND place::bigint NOT IN (
+    const rows = await this.rows<{ boot: string }>(
+      `SELECT boot FROM ${this.tables.servers} WHERE state = 'serving' AND boot <> $1 AND place::bigint NOT IN (
          SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
            AND classid::bigint = $2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`,
       [this.boot, (this.#lock?.[0] ?? 0) >>> 0],
@@ -202,15 +210,15 @@ export class Database {
 
   /** Takes the place of process runs, as far as they have not come back: until `release` they cannot. */
   async takeLost(boots: readonly string[]): Promise<readonly string[]> {
-    const { servers } = this.#tables;
-    const taken = await this.#rows<{ boot: string }>(
+    const { servers } = this.tables;
+    const taken = await this.rows<{ boot: string }>(
       `SELECT boot FROM (SELECT boot, place FROM ${servers} WHERE boot = ANY($1::uuid[]) OFFSET 0) AS other
        WHERE pg_try_advisory_lock($2, place)`,
       [boots, this.#lock?.[0]],
     );
     const names = taken.map(({ boot }) => boot);
     // Read again: whoever held a lock before may have fenced it meanwhile.
-    const lost = await this.#rows<{ boot: string }>(
+    const lost = await this.rows<{ boot: string }>(
       `SELECT boot FROM ${servers} WHERE boot = ANY($1::uuid[]) AND state = 'serving' ORDER BY place`,
       [names],
     );
@@ -219,7 +227,7 @@ export class Database {
   }
 
   async release(boots: readonly string[]): Promise<void> {
-    await this.#rows(`SELECT pg_advisory_unlock($2, place) FROM ${this.#tables.servers} WHERE boot = ANY($1::uuid[])`, [
+    await this.rows(`SELECT pg_advisory_unlock($2, place) FROM ${this.tables.servers} WHERE boot = ANY($1::uuid[])`, [
       boots,
       this.#lock?.[0],
     ]);
@@ -232,7 +240,8 @@ export class Database {
     await client?.end().catch(() => undefined);
   }
 
-  async #rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  /** Asks over the one connection. */
+  async rows<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
     const client = await this.#connected();
     try {
       return (await client.query<Row>(text, values)).rows;
@@ -295,7 +304,7 @@ export class Database {
     const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS locked', [
       ...lock,
     ]);
-    const found = await client.query<{ state: string }>(`SELECT state FROM ${this.#tables.servers} WHERE boot = $1`, [
+    const found = await client.query<{ state: string }>(`SELECT state FROM ${this.tables.servers} WHERE boot = $1`, [
       this.boot,
     ]);
     if (found.rows[0]?.state !== 'serving') throw fenced();
@@ -312,6 +321,27 @@ export class Database {
   #channel(): string {
     return `ambit evidence ${this.#options.schema}`;
   }
+}
+
+/** A batch, where the log ends before it; runs that change with it; and old batches that go with it. */
+function appending({ log, batches, servers }: Tables, prunes: boolean): string {
+  const gone = `, gone AS (DELETE FROM ${batches} WHERE segment <= $13::integer AND EXISTS (SELECT FROM moved))`;
+  return `
+    WITH moved AS (
+      UPDATE ${log} SET position = $2::bigint + $3::integer, key = $12::text
+      WHERE position = $2 AND NOT sharing AND EXISTS (SELECT FROM ${servers} WHERE boot = $4 AND state = 'serving')
+      RETURNING position
+    ), added AS (
+      INSERT INTO ${batches} (id, first, records, boot, segment, start, bytes, checkpoint)
+      SELECT $1::uuid, $2::bigint, $3::integer, $4::uuid, $5::integer, $6::bigint, $7::bytea, $8::text FROM moved
+    ), changed AS (
+      UPDATE ${servers} SET
+        state = CASE WHEN boot = $4 THEN 'ended' ELSE 'fenced' END,
+        fenced_by = CASE WHEN boot = $4 THEN NULL ELSE $4::uuid END
+      WHERE (boot = ANY($9::uuid[]) OR (boot = $4 AND $10)) AND EXISTS (SELECT FROM moved)
+    )${prunes ? gone : ''}
+    SELECT (SELECT pg_notify($11, $4::text) FROM moved) IS NOT NULL AS moved,
+           (SELECT state FROM ${servers} WHERE boot = $4) AS state`;
 }
 
 function batchOf(row: { readonly [Name in keyof Batch]: unknown }): Batch {

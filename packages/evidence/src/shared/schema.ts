@@ -2,19 +2,20 @@ import type { ClientBase } from 'pg';
 import { EvidenceUnavailable } from '../errors.ts';
 
 /** Of the tables. Another version's are not touched. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Tables of a shared log, by what they hold. */
 export interface Tables {
   readonly log: string;
   readonly batches: string;
+  readonly entries: string;
   readonly servers: string;
 }
 
 /** The tables of a schema, as statements name them. */
 export function tablesOf(schema: string): Tables {
   const named = (table: string): string => `${quoted(schema)}.${table}`;
-  return { log: named('log'), batches: named('batches'), servers: named('servers') };
+  return { log: named('log'), batches: named('batches'), entries: named('entries'), servers: named('servers') };
 }
 
 /** Makes the tables where there are none. Servers that start together wait for each other. */
@@ -52,7 +53,7 @@ async function versionHolds(client: ClientBase, schema: string): Promise<boolean
 }
 
 function definition(schema: string, there: boolean): string {
-  const { log, batches, servers } = tablesOf(schema);
+  const { log, batches, entries, servers } = tablesOf(schema);
   const format = `${quoted(schema)}.format`;
   return `
     ${there ? '' : `CREATE SCHEMA ${quoted(schema)};`}
@@ -63,19 +64,26 @@ function definition(schema: string, there: boolean): string {
       one boolean PRIMARY KEY DEFAULT true CHECK (one),
       log uuid NOT NULL,
       key text NOT NULL,
-      position bigint NOT NULL
+      position bigint NOT NULL,
+      -- It is being put here out of a folder: nobody serves it yet.
+      sharing boolean NOT NULL
     );
     -- What the segments of every server are made of, in order.
     CREATE TABLE ${batches} (
-      first bigint PRIMARY KEY,
-      records integer NOT NULL CHECK (records > 0),
+      first bigint NOT NULL,
+      records integer NOT NULL CHECK (records >= 0),
       id uuid NOT NULL UNIQUE,
       boot uuid NOT NULL,
       segment integer NOT NULL,
       start bigint NOT NULL,
       bytes bytea NOT NULL,
       checkpoint text NOT NULL,
-      UNIQUE (segment, start)
+      PRIMARY KEY (segment, start)
+    );
+    -- Entry bundles of the tree, for records whose batches were removed.
+    CREATE TABLE ${entries} (
+      bundle bigint PRIMARY KEY,
+      bytes bytea NOT NULL
     );
     -- Process runs. One that serves holds the advisory lock of its place.
     CREATE TABLE ${servers} (

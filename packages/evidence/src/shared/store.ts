@@ -6,17 +6,34 @@ import { EvidenceUnavailable } from '../errors.ts';
 import type { Files } from '../files.ts';
 import { limits } from '../limits.ts';
 import type { Growing } from '../merkle.ts';
-import { parseVerifierKey, type Verifier, verifierKey } from '../note.ts';
+import { type Signer, verifierKey } from '../note.ts';
 import { orphaned, prepare, type Prepared } from '../prepared.ts';
 import type { EvidenceRecord } from '../record.ts';
+import { type Old, removeOld } from '../retention.ts';
 import { decodeSegment, type Located, segmentName } from '../segment.ts';
 import { findSession } from '../sessions.ts';
+import { findSigner, rotation, takeNext } from '../signer.ts';
 import type { Store } from '../store.ts';
-import type { Segment, Tail } from '../tail.ts';
-import { type Batch, check, grownBy } from './batch.ts';
+import { recordsOf, type Segment, type Tail } from '../tail.ts';
+import { type Batch, check, type Checked, grownBy } from './batch.ts';
 import type { Database, Together } from './database.ts';
+import { keepEntries } from './entries.ts';
+import { leapOf } from './leap.ts';
 
 const NEVER_RAN = 'the session never ran: its server did not learn in time that the intent was durable';
+
+interface Place {
+  readonly files: Files;
+  readonly folder: string;
+  /** File of the private key. */
+  readonly key: string;
+}
+
+/** What is changed with an append. */
+type With = Partial<Pick<Together, 'fences' | 'prunes'>> & {
+  /** Whom the key hands over to in it. */
+  readonly next?: Signer;
+};
 
 /**
  * A batch is durable when the database has it, which decides its place among those of other servers. The folder is a copy: of all
@@ -27,8 +44,10 @@ export class SharedStore implements Store {
   readonly #database: Database;
   readonly #files: Files;
   readonly #folder: string;
+  readonly #keyFile: string;
   readonly #catalog: Catalog;
-  readonly #verifier: Verifier;
+  /** Verifier key of whoever appends. */
+  #key: string;
   #tree: Growing;
   /** Each process run begins a segment. */
   #begins = true;
@@ -39,14 +58,15 @@ export class SharedStore implements Store {
   /** Process runs that were away, and at how many looks in a row. */
   #missing: ReadonlyMap<string, number> = new Map();
 
-  constructor(tail: Tail, database: Database, catalog: Catalog, files: Files, folder: string) {
+  constructor(tail: Tail, database: Database, catalog: Catalog, { files, folder, key }: Place) {
     this.#tail = tail;
     this.#database = database;
     this.#catalog = catalog;
     this.#files = files;
     this.#folder = folder;
+    this.#keyFile = key;
     this.#tree = tail.tiles.growing();
-    this.#verifier = parseVerifierKey(verifierKey(tail.publisher.signer)) as Verifier;
+    this.#key = verifierKey(tail.publisher.signer);
   }
 
   /** Takes up the last segment of the folder, which others may still write, and learns whose the open sessions are. */
@@ -64,23 +84,63 @@ export class SharedStore implements Store {
     }
   }
 
-  write(batch: readonly Prepared[]): Promise<readonly EvidenceRecord[]> {
-    return this.#append(() => batch, []);
+  async write(batch: readonly Prepared[]): Promise<readonly (EvidenceRecord | null)[]> {
+    let admitted: readonly Prepared[] = [];
+    const located = await this.#append(() => {
+      admitted = this.#tail.admitted(batch);
+      return admitted.map((one) => this.#renewed(one));
+    });
+    return recordsOf(batch, admitted, located);
   }
 
-  /** Appends what is made anew each time that another server was faster. */
-  async #append(make: () => readonly Prepared[], fences: readonly string[]): Promise<readonly EvidenceRecord[]> {
+  /** A run says at its beginning who signs: somebody may have rotated while it waited for that. */
+  #renewed(one: Prepared): Prepared {
+    const { body } = one;
+    return body.type === 'log.opened' && body.key !== this.#key ? prepare({ ...body, key: this.#key }) : one;
+  }
+
+  /** Lets another key sign from here on, unless it does already. */
+  async rotate(next: Signer): Promise<void> {
+    const { log, publisher } = this.#tail;
+    const isNext = (): boolean => this.#key === verifierKey(next);
+    await this.#append(() => (isNext() ? [] : [prepare(rotation(log, publisher.signer, next))]), { next });
+  }
+
+  /** Removes old segments, in the step that says so, unless somebody has. Their leaves stay. */
+  async prune({ said, records }: Old): Promise<void> {
+    const { publisher } = this.#tail;
+    await publisher.publish();
+    const range = { from: said.first - records, to: said.first, size: publisher.published?.size ?? 0 };
+    // Before the step: until their batches are gone nobody reads them.
+    await keepEntries(this.#database, this.#files, this.#folder, range);
+    const isDone = (): boolean => this.#tail.pruned >= said.segment;
+    await this.#append(() => (isDone() ? [] : [prepare(said)]), { prunes: said.segment });
+    await this.#removeOld();
+  }
+
+  async #removeOld(): Promise<void> {
+    await removeOld(this.#tail, this.#files, this.#folder, this.#tail.pruned);
+  }
+
+  /** Appends what is made anew each time that another server was faster. Nothing, if there is nothing any more. */
+  async #append(make: () => readonly Prepared[], given: With = {}): Promise<readonly Located[]> {
+    const { fences = [], prunes = null, next = null } = given;
     for (let overtaken = 0; overtaken < limits.attemptsMax; overtaken += 1) {
       const inTurn = overtaken >= limits.overtakenMax;
       if (inTurn) await this.#takeTurn();
       const prepared = make();
-      const { batch, located, tree } = this.#batchOf(prepared);
-      const ends = this.#ends(prepared);
-      const together: Together = { fences, ends };
+      if (prepared.length === 0) {
+        if (inTurn) await this.#database.leaveTurn();
+        return [];
+      }
+      const signer = next ?? this.#tail.publisher.signer;
+      const { batch, located, tree } = this.#batchOf(prepared, signer);
+      const together: Together = { fences, ends: this.#ends(prepared), key: verifierKey(signer), prunes };
       if ((await this.#database.append(batch, together, inTurn)) === 'appended') {
-        await this.#keep(batch, located, tree);
+        this.#tail.publisher.next = next;
+        await this.#keep(batch, { located, grown: tree, key: verifierKey(signer) });
         this.#begins = false;
-        return located.map(({ record }) => record);
+        return located;
       }
       await this.pull();
     }
@@ -105,7 +165,7 @@ export class SharedStore implements Store {
     return [...owners].every(([session, owner]) => owner !== boot || ended.has(session));
   }
 
-  #batchOf(prepared: readonly Prepared[]) {
+  #batchOf(prepared: readonly Prepared[], signer: Signer) {
     const tail = this.#tail;
     const { current } = tail;
     const goesOn = current !== null && !this.#begins && current.length < limits.segmentBytesMax ? current : null;
@@ -122,7 +182,7 @@ export class SharedStore implements Store {
       segment: number,
       start,
       bytes: Buffer.concat([header, bytes]),
-      checkpoint: signCheckpoint(head, [tail.publisher.signer]),
+      checkpoint: signCheckpoint(head, [signer]),
     };
     return { batch, located, tree };
   }
@@ -130,27 +190,70 @@ export class SharedStore implements Store {
   /** Takes what other servers have appended. */
   async pull(): Promise<void> {
     for (;;) {
-      const { batches, position } = await this.#database.after(this.#tail.seq);
-      if (position < this.#tail.seq) {
+      const { seq, current } = this.#tail;
+      const place = { segment: current?.number ?? 0, start: current?.length ?? 0 };
+      const { batches, position } = await this.#database.after(place);
+      if (position < seq) {
         throw new EvidenceUnavailable(
-          `evidence_damaged: the database has ${position} records and this server ${this.#tail.seq}: it lost what it had taken`,
+          `evidence_damaged: the database has ${position} records and this server ${seq}: it lost what it had taken`,
           true,
         );
       }
+      if ((batches[0]?.first ?? seq) > seq) {
+        await this.#leap();
+        // Nothing leads there: what was fetched is refused below.
+        if (this.#tail.seq > seq) continue;
+      }
       for (const batch of batches) {
-        const { located, grown } = check(batch, this.#tail, this.#tree, this.#verifier);
-        await this.#keep(batch, located, grown);
-        for (const { record } of located) {
+        const checked = check(batch, this.#tail, this.#tree, this.#key);
+        if (checked.key !== this.#key) this.#tail.publisher.next = await this.#successor(checked.key);
+        await this.#keep(batch, checked);
+        for (const { record } of checked.located) {
           // Whoever asked for it was refused: what became durable by `write` does not come this way.
           if (record.type === 'session.intent' && record.boot === this.#tail.boot) this.#strays.add(record.session);
         }
       }
-      if (this.#tail.seq >= position) return;
+      if (this.#tail.seq >= position) break;
+      if (batches.length === 0) {
+        throw new EvidenceUnavailable(`evidence_damaged: the database lacks record ${this.#tail.seq}`, true);
+      }
     }
+    await this.#removeOld();
+  }
+
+  /** Where the next records are gone for their age, before this server had them, goes on after them. */
+  async #leap(): Promise<void> {
+    const tail = this.#tail;
+    const place = { database: this.#database, files: this.#files, folder: this.#folder };
+    const leap = await leapOf(place, tail, this.#tree);
+    if (leap === null) return;
+    const { header, entries, grown } = leap;
+    const signer = header.key === this.#key ? null : await this.#successor(header.key);
+    const { current } = tail;
+    if (current !== null) {
+      await current.file.sync();
+      await this.#catalog.save(current.number, current.index);
+      await current.file.close();
+    }
+    tail.leap(header, entries);
+    this.#tree = grown;
+    if (signer === null) return;
+    tail.publisher.next = signer;
+    tail.publisher.handOver();
+    await this.#handOver(header.key);
+  }
+
+  /** Who signs after a rotation. Until this server has the key it takes nothing of what came with it. */
+  async #successor(key: string): Promise<Signer> {
+    const found = await findSigner(this.#keyFile, originOf(this.#tail.log), key);
+    if (found !== null) return found.signer;
+    throw new EvidenceUnavailable(
+      `evidence_key_unknown: the log is signed by another key from record ${this.#tail.seq} on, which is in neither \`${this.#keyFile}\` nor \`${this.#keyFile}.next\`: put it there`,
+    );
   }
 
   /** Writes a batch into the folder. It is durable: the disk need not have it before its segment is closed. */
-  async #keep(batch: Batch, located: readonly Located[], tree: Growing): Promise<void> {
+  async #keep(batch: Batch, { located, grown, key }: Checked): Promise<void> {
     this.#unsure = true;
     const segment = batch.start === 0 ? await this.#beginSegment(batch.segment) : (this.#tail.current as Segment);
     await segment.file.append(batch.bytes);
@@ -160,7 +263,16 @@ export class SharedStore implements Store {
       this.#tail.current = segment;
     }
     this.#tail.remember(segment, located, batch.start + batch.bytes.length);
-    this.#tree = tree;
+    this.#tree = grown;
+    if (key !== this.#key) await this.#handOver(key);
+  }
+
+  /** The new key takes the old one's place in this server's file, if it waited beside it. */
+  async #handOver(key: string): Promise<void> {
+    this.#key = key;
+    const found = await findSigner(this.#keyFile, originOf(this.#tail.log), key).catch(() => null);
+    // What fails here is done at the next start.
+    if (found?.waits === true) await takeNext(this.#keyFile, found.signer).catch(() => undefined);
   }
 
   async #beginSegment(number: number): Promise<Segment> {
@@ -190,7 +302,7 @@ export class SharedStore implements Store {
     const lost = away.length === 0 ? [] : await this.#database.takeLost(away);
     if (lost.length === 0) return;
     try {
-      await this.#append(() => lost.flatMap((server) => this.#lossOf(server)), lost);
+      await this.#append(() => lost.flatMap((server) => this.#lossOf(server)), { fences: lost });
     } finally {
       await this.#database.release(lost);
     }

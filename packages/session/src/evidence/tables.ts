@@ -183,6 +183,7 @@ class Builder {
     this.#looking = true;
     try {
       await this.#next(async () => {
+        await this.#forget();
         await this.#changing(() => this.#build(0));
         await this.#unite();
       });
@@ -246,6 +247,13 @@ class Builder {
     if (this.#built.documents.has(name)) return;
     await writeDocument(this.#root, name, rows());
     this.#built.documents.add(name);
+  }
+
+  /** Rows of segments that the log has removed for their age go too, when nobody reads them. */
+  async #forget(): Promise<void> {
+    const there = new Set((await readableSegments(this.#folder)).map(({ segment }) => segment));
+    if ([...this.#built.segments, ...this.#begun.keys()].every((segment) => there.has(segment))) return;
+    if (await this.#unread()) await this.#changing(() => this.#find());
   }
 
   /** Makes the parts of a segment one where it is closed, or where there are many. */
