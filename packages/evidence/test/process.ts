@@ -39,6 +39,11 @@ export function startKeeper(folder: string, what: 'prune' | 'rotate', options: O
   return startChild('keeper.mjs', [folder, what, JSON.stringify(options)]);
 }
 
+/** A process that puts the log of a folder into a database. */
+export function startSharer(folder: string, options: object): Promise<Appender> {
+  return startChild('sharer.mjs', [folder, JSON.stringify(options)]);
+}
+
 type Options = Partial<Parameters<typeof openLog>[0]>;
 
 async function startChild(script: string, words: readonly string[], wrap: readonly string[] = []): Promise<Appender> {

@@ -39,6 +39,7 @@ export function evidenceCommand(terminal: Terminal) {
     .addCommand(query)
     .addCommand(tables)
     .addCommand(fetchCommand(terminal))
+    .addCommand(shareCommand(terminal))
     .addCommand(pruneCommand(terminal))
     .addCommand(rotateCommand(terminal))
     .addCommand(sealCommand(terminal));
@@ -61,6 +62,25 @@ function fetchCommand(terminal: Terminal) {
       const path = resolve(terminal.cwd, folder);
       const { log, key, records } = await fetchLog(database, path).catch((error: unknown) => explainLog(error, path));
       await writeOut(terminal, `${records} records of ${log} in ${path}, signed by ${key}\n`);
+    });
+}
+
+function shareCommand(terminal: Terminal) {
+  return new Command('share')
+    .description('put the log of a stopped server into the database that the environment names, for others to share it')
+    .option('--environment <file>', 'the environment that names both')
+    .action(async ({ environment: file }) => {
+      const { environmentOf } = await import('../environment.ts');
+      const { evidenceDatabase } = await import('../evidence-database.ts');
+      const { evidenceFolder, evidenceKey, explainLog, version } = await import('../evidence-log.ts');
+      const { shareLog } = await import('@ambit/evidence');
+      const environment = await environmentOf(file);
+      const database = await evidenceDatabase(environment);
+      if (database === null) throw inNoDatabase('name the database as `evidenceDatabase` of the environment');
+      const folder = evidenceFolder(terminal, environment);
+      const options = { folder, key: evidenceKey(terminal, environment), ambit: version, database };
+      const { log, key, records } = await shareLog(options).catch((error: unknown) => explainLog(error, folder));
+      await writeOut(terminal, `${records} records of ${log} are in the database, signed by ${key}\n`);
     });
 }
 
