@@ -49,5 +49,5 @@ export type { DurableBatch } from './writer.ts';
 export type { SessionEvidence } from './sessions.ts';
 export { fetchLog } from './shared/fetch.ts';
 export type { DatabaseOptions } from './shared/options.ts';
-export { type SharedLog, shareLog } from './shared/share.ts';
+export { shareLog } from './shared/share.ts';
 export { prepareKey } from './signer.ts';

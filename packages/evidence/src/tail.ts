@@ -125,8 +125,7 @@ export class Tail {
     for (const [session, intent] of open) this.open.set(session, intent);
     for (const session of this.owners.keys()) if (!this.open.has(session)) this.owners.delete(session);
     this.#lastAt = after;
-    const micros = microsOf(after);
-    if (micros > this.#lastMicros) this.#lastMicros = micros;
+    if (after !== this.#lastStamp) this.#advance(microsOf(after));
     this.#next = segment;
     this.current = null;
   }
