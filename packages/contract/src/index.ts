@@ -13,7 +13,7 @@ export type {
 } from './boundary.ts';
 export { readBoundary } from './boundary-file.ts';
 export { breaks } from './breaking.ts';
-export type { BoundaryQuality, BoundaryRule, BoundaryServiceLevel, Measure } from './quality/boundary.ts';
+export type { BoundaryRule, Measure } from './quality/boundary.ts';
 export { canonicalize, digest, fingerprint } from './canonical.ts';
 export { boundaryOf, type CheckReport, type CheckRequest, prepare, reportProblems } from './check.ts';
 export { sunsetOf } from './deprecation.ts';

@@ -28,7 +28,6 @@ export type {
   ReloadApplied,
   EvidenceRecord,
   Json,
-  ProductRoot,
   RecordBody,
   RecordEnvelope,
   RequestRefused,
@@ -39,7 +38,6 @@ export type {
   Promised,
   QualityChecked,
   QualityResult,
-  QualityStarted,
   SourceDrifted,
 } from './record.ts';
 export { keyedDigest, seal, SealBroken, type Sealed, type SealKey, unseal } from './seal.ts';
