@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { runTool } from './process.mjs';
 import { importDirections, manifestDirections, unusedFiles } from './tidy/direction.mjs';
+import { unusedExports } from './tidy/exports.mjs';
 import { fileLength, functionLengths } from './tidy/shape.mjs';
 import { bannedWords, missingDocuments } from './tidy/words.mjs';
 
@@ -44,7 +45,7 @@ export function tidy(files, exists) {
       problems.push({ path, line: 1, message: 'a crate says what it is in its first line, `//! ...`' });
     }
   }
-  problems.push(...packages(files).flatMap(unusedFiles), ...lockedRegistry(files));
+  problems.push(...packages(files).flatMap(unusedFiles), ...unusedExports(files), ...lockedRegistry(files));
   return problems;
 }
 

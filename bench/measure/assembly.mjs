@@ -51,6 +51,7 @@ async function assemble(/** @type {any} */ engine, /** @type {any} */ template, 
     purpose: 'bench',
     claims: {},
     clockMicros: Date.now() * 1_000,
+    credentials: {},
     limits,
     statement: { sql: 'SELECT 1', parameters: {} },
     format: 'json',
@@ -103,7 +104,7 @@ function templateOf(/** @type {number} */ tables, /** @type {any[]} */ settings)
   });
   return {
     boundary: `sha256:bench-${tables}`,
-    stores: { lake: { kind: 'local', root: data, credential: null } },
+    stores: { lake: { kind: 'local', root: data } },
     sources: Object.fromEntries(names.map((name) => [name, source])),
     tables: Object.fromEntries(names.map((name) => [name, table(name)])),
     views: {},

@@ -300,6 +300,7 @@ describe('meters, files and logs', () => {
       'ambit-purpose',
       'ambit-request',
       'ambit-session',
+      'ambit-version',
       'cache-control',
       'connection',
       'content-security-policy',

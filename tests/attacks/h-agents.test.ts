@@ -76,6 +76,15 @@ describe('what a row says', () => {
   });
 });
 
+test('who else is believed is not for consumers to know', async () => {
+  const session = (await ask(await token(good), count)).headers['ambit-session'] ?? '';
+  const bearer = { authorization: `Bearer ${await token(good)}` };
+  const evidence = await whole(await world.server.as(null, `/v1/sessions/${session}`, { headers: bearer }));
+  expect(evidence.status).toBe(200);
+  expect(evidence.text).toContain('"fingerprint"');
+  expect(evidence.text).not.toContain('jwks');
+});
+
 describe('what a request says', () => {
   test.each([
     ['two statements', 'SELECT 1; SELECT 2', 'statement_refused'],

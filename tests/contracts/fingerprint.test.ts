@@ -123,6 +123,51 @@ describe('the fingerprint of an environment that inherits', () => {
   });
 });
 
+describe('the fingerprint of an environment', () => {
+  const within = async (more: string): Promise<BoundEnvironment> => {
+    writeFileSync(join(folder, 'other.yaml'), environmentText(more));
+    return loadEnvironment(join(folder, 'other.yaml'));
+  };
+  const issuer = (more = ''): string =>
+    `{ issuer: "https://id", audience: ambit, jwks: keys.json, algorithms: [RS256, ES256], tenant: mobility${more} }`;
+
+  it('moves with whose word is taken for who asks, defaults said or not', async () => {
+    const one = await load(source, await within(`identity: { jwt: [${issuer()}] }\n`));
+    expect(one.boundary.issuers).toEqual({
+      'https://id': {
+        audience: 'ambit',
+        jwks: 'keys.json',
+        algorithms: ['ES256', 'RS256'],
+        tenant: 'mobility',
+        type: null,
+        principal: 'sub',
+        roles: 'roles',
+        kind: null,
+        claims: {},
+      },
+    });
+    expect(one.fingerprint).not.toBe(before.fingerprint);
+    const said = await within(`identity: { jwt: [${issuer(', principal: sub, roles: roles, claims: {}')}] }\n`);
+    expect((await load(source, said)).fingerprint).toBe(one.fingerprint);
+    const other = await within(`identity: { jwt: [${issuer(', claims: { state: home }')}] }\n`);
+    expect((await load(source, other)).fingerprint).not.toBe(one.fingerprint);
+    expect((await load(source, await within('identity: { jwt: [] }\n'))).fingerprint).toBe(before.fingerprint);
+  });
+
+  it('is not there where one issuer stands twice: a token could mean either', async () => {
+    const twice = await within(`identity: { jwt: [${issuer()}, ${issuer(', roles: groups')}] }\n`);
+    await expect(load(source, twice)).rejects.toMatchObject({
+      problems: [{ message: 'issuer `https://id` stands there twice', file: join(folder, 'other.yaml') }],
+    });
+  });
+
+  it('tells which limits are its own, and none where the contract has lower ones', async () => {
+    const lower = await load(source, await within('limits: { rows: 5, depth: 1000000, queue: 0 }\n'));
+    expect(lower.boundary.lowered).toEqual(['queue', 'rows']);
+    expect(before.boundary).not.toHaveProperty('lowered');
+  });
+});
+
 describe('the fingerprint moves', () => {
   it('with every value that is changed, or the contract is refused', { timeout: 120_000 }, async () => {
     const places: { readonly path: readonly (string | number)[]; readonly value: unknown }[] = [];

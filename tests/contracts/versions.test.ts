@@ -33,7 +33,7 @@ tables:
     columns: { id: { type: bigint } }
 views:
   totals: { sql: "SELECT id, sum(amount) AS total FROM orders GROUP BY id" }
-functions: { allow: ["@aggregate"] }
+functions: { allow: ["@aggregate", lower, upper] }
 policies: { cedar: [shop.cedar] }
 queries:
   largest:
@@ -105,6 +105,16 @@ const rows: readonly (readonly [string, Change, string])[] = [
     '24:3  `totals` has no column `total`, which it has',
   ],
   [
+    'a function that is gone',
+    (text) => text.replace(', lower', ''),
+    '25:1  SQL may not call function `lower`, which it may',
+  ],
+  [
+    'functions that are gone',
+    (text) => text.replace(', lower, upper', ''),
+    '25:1  SQL may not call functions `lower`, `upper`, which it may',
+  ],
+  [
     'a query that is gone',
     (text) => text.replace('  largest:', '  biggest:'),
     '27:1  there is no query `largest`, which is',
@@ -170,6 +180,7 @@ describe('a version that gives more', () => {
           .replace('top: { type: int }', 'top: { type: int }\n      x: { type: int, default: 1 }')
           .replace('LIMIT', 'AND $x > 0 LIMIT'),
     ],
+    ['functions', (text) => text.replace('lower, upper', 'lower, "@string"')],
     ['certainty', (text) => text.replace('amount: { type: double }', 'amount: { type: double, nullable: false }')],
     ['wider bounds', (text) => text.replace('maximum: 100', 'maximum: 1000')],
     [

@@ -1,7 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Boundary, canonicalize, difference, emitSchemas, fingerprint, textualImplication } from '@ambit/contract';
+import {
+  type Boundary,
+  type BoundaryRule,
+  canonicalize,
+  difference,
+  emitSchemas,
+  fingerprint,
+  type Measure,
+  textualImplication,
+} from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import { withPolicies } from '@ambit/policy';
 import { loadEnvironment, loadProducts } from '@ambit/session';
@@ -29,7 +38,44 @@ beforeAll(async () => {
   // What the example has none of.
   flights = {
     ...product.boundary,
+    quality: {
+      ...product.boundary.quality,
+      airports: {
+        'iata.form': rule({ metric: 'invalidValues', values: ['SFO', 'JFK'], pattern: '^[A-Z]+$' }, 'iata', 'close'),
+        unique: rule({ metric: 'duplicateValues', columns: ['iata', 'state'] }, null, 'report'),
+        known: rule({ sql: 'SELECT 1', reads: { tables: {}, views: [], functions: [] } }, null, 'close'),
+      },
+    },
     anonymous: { purposes: ['research'], claims: { state: 'CA' } },
+    issuers: {
+      'https://id': {
+        audience: 'ambit',
+        jwks: 'jwks.json',
+        algorithms: ['ES256', 'EdDSA'],
+        tenant: 'mobility',
+        type: null,
+        principal: 'sub',
+        roles: 'roles',
+        kind: 'kind',
+        claims: { state: 'home_state' },
+      },
+    },
+    lowered: ['rows', 'timeoutMs'],
+    stores: {
+      ...product.boundary.stores,
+      objects: {
+        kind: 's3',
+        url: 's3://flights/2013/',
+        endpoint: 'https://objects.example.com',
+        region: 'eu-central-1',
+        credential: 'reader',
+        certificates: 'ca.pem',
+      },
+    },
+    credentials: {
+      reader: { kind: 'role', role: 'arn:aws:iam::123456789012:role/reader', minutes: 15, externalId: true },
+      writer: { kind: 'keys' },
+    },
     tables: {
       ...product.boundary.tables,
       flights: {
@@ -40,6 +86,11 @@ beforeAll(async () => {
     },
   };
 });
+
+function rule(measure: Measure, column: string | null, onFailure: 'report' | 'close'): BoundaryRule {
+  const told = { description: '', dimension: null, unit: 'rows', severity: 'error' } as const;
+  return { ...told, column, measure, operator: 'mustBeBetween', than: ['0', '1.5'], onFailure };
+}
 
 afterAll(async () => {
   await engine.close();
@@ -71,17 +122,18 @@ function changed(value: unknown, [key, ...rest]: Path, change: (part: unknown) =
 }
 
 /** Members that may not be there, and those that may be null; maps and lists lose and gain. */
-const OPTIONAL = /^tables\.[^.]+\.(?:partitions|statistics)$/;
+const OPTIONAL =
+  /^(?:credentials|issuers|lowered|quality|serviceLevels|stores\.[^.]+\.certificates|credentials\.[^.]+\.externalId|tables\.[^.]+\.(?:partitions|statistics))$/;
 const NULLABLE =
-  /^(?:anonymous|stores\.[^.]+\.credential|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
+  /^(?:anonymous|issuers\.[^.]+\.(?:type|kind)|quality\..+\.(?:dimension|column)|serviceLevels\.[^.]+\.(?:unit|element|driver)|stores\.[^.]+\.(?:credential|endpoint)|masks\.[^.]+\.(?:tag|order)|queries\.[^.]+\.parameters\.[^.]+\.(?:default|minimum|maximum))$/;
 const MAPS =
-  /^(?:purposes|claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
+  /^(?:quality|quality\.[^.]+|serviceLevels|purposes|claims|credentials|issuers|issuers\.[^.]+\.claims|stores|catalogs|tables|views|settings|rowFilters|masks|queries|policies|anonymous\.claims|queries\.[^.]+\.parameters|(?:views|queries|rowFilters)\.[^.]+\.reads\.tables)$/;
 
 function somethingElse(path: Path, turn: number): (part: unknown) => unknown {
   const where = path.join('.');
   return (part) => {
     if (turn % 3 === 0 && NULLABLE.test(where))
-      return part === null ? (where.endsWith('tag') ? 'exact-time' : 1) : null;
+      return part === null ? (/tag$|^issuers/.test(where) ? 'exact-time' : 1) : null;
     if (turn % 3 === 0 && (OPTIONAL.test(where) || MAPS.test(path.slice(0, -1).join('.')))) return undefined;
     if (typeof part === 'string') return turn % 2 === 0 ? `${part} ` : `x${part}`;
     if (typeof part === 'number') return part + (turn % 2 === 0 ? 1 : -1);

@@ -49,6 +49,7 @@ beforeAll(async () => {
     memoryBytes: 2 ** 28,
     spillBytes: 0,
     roots: [folder],
+    endpoints: [],
     log: () => {},
   });
   log = await openLog({ folder: join(folder, 'evidence'), ambit: '0.1.0' });

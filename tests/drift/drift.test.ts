@@ -25,7 +25,10 @@ beforeAll(async () => {
   mkdirSync(join(folder, 'data/parts'), { recursive: true });
   parquet('orders.parquet', DECLARED);
   parquet('parts/a.parquet', DECLARED);
-  write('regions.csv', 'region,name\nnorth,North\nsouth,South\n');
+  write('regions.csv', REGIONS);
+  write('events.json', EVENTS.join('\n'));
+  write('visits.json', `[${EVENTS.join(',')}]`);
+  write('bare.csv', '1,north\n');
   writeFileSync(join(folder, 'orders.yaml'), CONTRACT);
   writeFileSync(join(folder, 'orders.cedar'), CEDAR);
   server = await startServer({ paths: [folder], subjects, environment: 'drift: { every: 100ms }\n' });
@@ -35,6 +38,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const REGIONS = 'region,name\nnorth,North\nsouth,South\n';
+const EVENTS = ['{"id":1,"region":"north","paid":"1.50"}', '{"id":2,"region":null,"paid":2}'];
+
 const CONTRACT = `apiVersion: ambit/v1
 kind: DataProduct
 name: orders
@@ -43,7 +49,12 @@ tenant: shop
 owner: { team: sales }
 purposes: { selling: test }
 stores: { lake: { root: data } }
-catalogs: { parquet: { type: parquet, store: lake }, csv: { type: csv, store: lake } }
+catalogs:
+  parquet: { type: parquet, store: lake }
+  csv: { type: csv, store: lake }
+  bare: { type: csv, store: lake, header: false }
+  lines: { type: json, store: lake }
+  array: { type: json, store: lake, layout: array }
 tables:
   orders: &orders
     catalog: parquet
@@ -51,6 +62,15 @@ tables:
     columns: { id: { type: int }, region: { type: string }, amount: { type: bigint } }
   parts: { catalog: parquet, path: parts/, columns: { id: { type: bigint }, region: { type: string }, amount: { type: bigint } } }
   regions: { catalog: csv, path: regions.csv, columns: { region: { type: string }, name: { type: string } } }
+  bare: { catalog: bare, path: bare.csv, columns: { id: { type: int }, region: { type: string } } }
+  events:
+    catalog: lines
+    path: events.json
+    columns: { id: { type: bigint, nullable: false }, region: { type: string }, paid: { type: "decimal(9, 2)" } }
+  visits:
+    catalog: array
+    path: visits.json
+    columns: { id: { type: bigint, nullable: false }, region: { type: string }, paid: { type: "decimal(9, 2)" } }
 views: { totals: { sql: "SELECT region, sum(amount) AS total FROM orders GROUP BY region" } }
 functions: { allow: ["@aggregate"] }
 policies:
@@ -175,19 +195,80 @@ test('one file of a folder is enough, and is named', async () => {
 });
 
 test('what a row filter looks up closes the table that it filters', async () => {
-  await saying('the header of regions.csv is `name, region`', () => write('regions.csv', 'name,region\nNorth,north\n'));
+  await saying('column `region` is not in regions.csv any more', () =>
+    write('regions.csv', 'name,area\nNorth,north\n'),
+  );
   expect(await ask('SELECT count(*) FROM parts')).toMatchObject({ status: 503, body: { code: 'table_closed' } });
   expect(await ask('SELECT count(*) FROM orders')).toMatchObject({ status: 200 });
-  await saying('is open', () => write('regions.csv', 'region,name\nnorth,North\nsouth,South\n'));
+  await saying('is open', () => write('regions.csv', REGIONS));
   expect(await ask('SELECT count(*) FROM parts')).toMatchObject({ status: 200 });
+});
+
+describe('a column of CSV', () => {
+  const regions = [
+    ['north', 'North'],
+    ['south', 'South'],
+  ];
+  const read = () => ask('SELECT * FROM regions ORDER BY region');
+
+  test('that appeared is shown to nobody, wherever it stands', async () => {
+    for (const [said, text] of [
+      ['column `zone` appeared in regions.csv', 'zone,region,name\nhush1,north,North\nhush2,south,South\n'],
+      ['column `kind` appeared in regions.csv', 'region,kind,name\nnorth,hush1,North\nsouth,hush2,South\n'],
+      ['column `last` appeared in regions.csv', 'name,region,last\nNorth,north,hush1\nSouth,south,hush2\n'],
+    ] as const) {
+      await saying(`table regions of orders is open: ${said}`, () => write('regions.csv', text));
+      expect(await read()).toMatchObject({ status: 200, body: { rows: regions } });
+      for (const sql of ['SELECT zone FROM regions', 'SELECT kind FROM regions', 'SELECT last FROM regions'])
+        expect(await ask(sql)).toMatchObject({ body: { code: 'column_unknown' } });
+      expect(await ask('SELECT count(*) FROM parts')).toMatchObject({ status: 200 });
+    }
+    expect(records().at(-1)).toMatchObject({
+      table: 'regions',
+      state: 'open',
+      drift: [{ kind: 'appeared', column: 'last' }],
+    });
+    const told = await ambit(['drift', folder, '--json'], { cwd: folder });
+    expect(told.status).toBe(0);
+    expect(told.out).not.toContain('hush');
+    await saying('table regions of orders is open: its data is what', () => write('regions.csv', REGIONS));
+  });
+
+  test('may stand elsewhere than declared', async () => {
+    write('regions.csv', 'name,region\nNorth,north\nSouth,south\n');
+    expect(await read()).toMatchObject({ status: 200, body: { rows: regions } });
+    expect(await ambit(['drift', folder], { cwd: folder })).toMatchObject({ status: 0 });
+    expect(await ask('SELECT count(*) FROM parts')).toMatchObject({ body: { rows: [[2]] } });
+    write('regions.csv', REGIONS);
+  });
+
+  test('that a header names twice closes the table', async () => {
+    await saying('column `name` stands more than once in the header of regions.csv', () =>
+      write('regions.csv', 'region,name,name\nnorth,North,hush\n'),
+    );
+    expect(await closed()).toEqual(['regions']);
+    expect(records().at(-1)).toMatchObject({ state: 'closed', drift: [{ kind: 'repeated', column: 'name' }] });
+    await saying('is open', () => write('regions.csv', REGIONS));
+  });
+
+  test('closes the table where no header says which it is', async () => {
+    await saying('bare.csv cannot be read: its first line has 3 values, and the contract 2 columns', () =>
+      write('bare.csv', '1,north,hush\n'),
+    );
+    expect(await closed()).toEqual(['bare']);
+    await saying('is open', () => write('bare.csv', '1,north\n'));
+    expect(await ask('SELECT * FROM bare')).toMatchObject({ body: { rows: [[1, 'north']] } });
+  });
 });
 
 test('a header that is gone is a row, and no value of it is told', async () => {
   const said = server.said().length;
-  await saying('the header of regions.csv is `?, ?`', () => write('regions.csv', 'zanzibar,Zanzibar City\n'));
+  await saying('the header of regions.csv names no column of the contract', () =>
+    write('regions.csv', 'zanzibar,Zanzibar City\n'),
+  );
   const told = await ambit(['drift', folder, '--json'], { cwd: folder });
-  expect(told.out).toContain('"found": "?, ?"');
-  await saying('is open', () => write('regions.csv', 'region,name\nnorth,North\nsouth,South\n'));
+  expect(told.out).toContain('"kind": "header"');
+  await saying('is open', () => write('regions.csv', REGIONS));
   const log = join(server.folder, '.ambit/evidence');
   const segments = readdirSync(log).filter((name) => name.endsWith('.segment'));
   const everything = [
@@ -196,6 +277,67 @@ test('a header that is gone is a row, and no value of it is told', async () => {
     ...segments.map((name) => readFileSync(join(log, name), 'utf8')),
   ];
   for (const text of everything) expect(text.toLowerCase()).not.toContain('zanzibar');
+});
+
+describe.each([
+  ['events', 'events.json', (objects: readonly string[]) => objects.join('\n')],
+  ['visits', 'visits.json', (objects: readonly string[]) => `[${objects.join(',\n')}]`],
+] as const)('JSON in %s', (table, file, written) => {
+  const change = (...objects: string[]) => write(file, written(objects));
+  const asDeclared = () => change(...EVENTS);
+
+  test('with a key that appeared is read without it', async () => {
+    await saying(`table ${table} of orders is open: column \`extra\` appeared in ${file}`, () =>
+      change('{"extra":"hush","id":1,"region":"north","paid":1}'),
+    );
+    expect(await ask(`SELECT * FROM ${table}`)).toMatchObject({ status: 200, body: { rows: [[1, 'north', '1.00']] } });
+    expect(await ask(`SELECT extra FROM ${table}`)).toMatchObject({ body: { code: 'column_unknown' } });
+    await saying('its data is what', asDeclared);
+  });
+
+  test('that lacks a column is closed, whether it may be NULL or not', async () => {
+    for (const [column, object] of [
+      ['id', '{"region":"north","paid":1}'],
+      ['paid', '{"id":1,"region":"north"}'],
+    ] as const) {
+      await saying(`table ${table} of orders is closed: column \`${column}\` is not in ${file} any more`, () =>
+        change(object),
+      );
+      expect(await closed()).toEqual([table]);
+      expect(await ask(`SELECT region FROM ${table}`)).toMatchObject({ status: 503, body: { code: 'table_closed' } });
+      expect(records().at(-1)).toMatchObject({ table, state: 'closed', drift: [{ kind: 'vanished', column }] });
+      await saying('is open', asDeclared);
+    }
+    // One object that has it is enough.
+    change('{"id":1,"region":"north"}', '{"id":2,"paid":null}');
+    expect(await ambit(['drift', folder], { cwd: folder })).toMatchObject({ status: 0 });
+    asDeclared();
+  });
+
+  test('with a value of another kind is closed, and the value is not told', async () => {
+    const said = server.said().length;
+    for (const [kind, object] of [
+      ['string', '{"id":"hush","region":"north","paid":1}'],
+      ['fraction', '{"id":1.5,"region":"north","paid":1}'],
+      ['null', '{"id":null,"region":"north","paid":1}'],
+    ] as const) {
+      await saying(`column \`id\` is ${kind} in ${file}, and Int64 in the contract`, () => change(object));
+      expect(await closed()).toEqual([table]);
+      const told = await ambit(['drift', folder, '--json'], { cwd: folder });
+      expect(told.status).toBe(1);
+      expect(told.out).not.toContain('hush');
+      await saying('is open', asDeclared);
+    }
+    expect(server.said().slice(said)).not.toContain('hush');
+    expect(await ask(`SELECT * FROM ${table} ORDER BY id`)).toMatchObject({
+      body: {
+        rows: [
+          [1, 'north', '1.50'],
+          [2, null, '2.00'],
+        ],
+      },
+    });
+  });
 });
 
 test('a file that is none, or is not there, closes its table', async () => {

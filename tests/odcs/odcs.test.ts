@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(cwd, { recursive: true }));
 
 async function datacontract(...words: readonly string[]) {
-  const ran = await run(join(commands, 'datacontract'), [...words], { output: 'capture' });
+  const ran = await run(join(commands, 'datacontract'), [...words], { output: 'capture', cwd });
   return { ...ran, said: `${ran.stdout}${ran.stderr}` };
 }
 
@@ -191,6 +191,164 @@ describe('every type of a contract comes back as it went', () => {
       );
     expect(typesOf(again.out)).toEqual(types.map((one, at) => [`c${at}`, one]));
   }, 120_000);
+});
+
+describe('quality, service levels and servers', () => {
+  const RULED = `
+apiVersion: v3.1.0
+kind: DataContract
+id: sales
+name: sales
+version: 1.0.0
+status: active
+dataProduct: sales
+team: { name: sales }
+support: [{ channel: help, url: https://example.com }]
+servers:
+  - { server: files, type: local, path: ruled, format: csv }
+  - { server: warehouse, type: snowflake, account: a, database: b, schema: c }
+  - { server: spare, type: local, path: elsewhere, format: csv }
+schema:
+  - name: sales
+    logicalType: object
+    quality:
+      - { id: enough, metric: rowCount, mustBeBetween: [2, 4], schedule: 0 20 * * *, scheduler: cron }
+      - { id: once, metric: duplicateValues, arguments: { properties: [id, shop] }, mustBe: 0 }
+      - { name: Total of shops, type: sql, query: "SELECT COUNT(*) FROM {object} WHERE shop IS NULL", mustBe: 1 }
+      - { id: dialect, type: sql, query: "SELECT nosuchfunction(shop) FROM sales", mustBe: 1 }
+      - { type: text, description: All of it is right }
+      - { id: soda, type: custom, engine: soda, implementation: "type: x" }
+    properties:
+      - name: id
+        logicalType: integer
+        physicalType: bigint
+        unique: true
+        quality:
+          - { metric: duplicateValues, mustBe: 0 }
+          - { metric: nullValues, mustBe: 0, dimension: completeness }
+      - name: shop
+        logicalType: string
+        quality:
+          - { id: known, metric: invalidValues, arguments: { validValues: [north, south] }, mustBe: 0 }
+          - { id: share, metric: missingValues, arguments: { missingValues: [null, west] }, unit: percent, mustBeLessOrEqualTo: 50 }
+          - { id: query, type: sql, query: "SELECT count({property}) FROM {object}", mustBe: 3 }
+      - name: code
+        logicalType: string
+        quality: [{ id: form, metric: invalidValues, arguments: { pattern: "^[a-z]+$" }, mustBe: 0, severity: low }]
+      - { name: sold, logicalType: timestamp, physicalType: timestamp }
+      - { name: paid, logicalType: date, physicalType: date }
+slaProperties:
+  - { id: fresh, property: freshness, value: 36500, unit: d, element: sales.sold }
+  - { property: freshness, value: 1, unit: d, element: sales.paid, description: Never }
+  - { property: generalAvailability, value: "2026-03-01", schedule: 0 0 * * * }
+  - { property: retention, value: 2.5, unit: y, element: "sales.sold, sales.id" }
+  - { property: timeOut, value: 20, unit: s }
+`;
+  const SALES = [
+    'id,shop,code,sold,paid',
+    '1,north,a,2026-01-01T00:00:00,2026-01-01',
+    '2,west,B,2026-01-02T00:00:00,2026-01-02',
+    '3,south,c,2026-01-03T00:00:00,2026-01-03',
+    '4,,d,2026-01-04T00:00:00,2026-01-04',
+    '',
+  ].join('\n');
+
+  async function taken(): Promise<string> {
+    mkdirSync(join(cwd, 'ruled'), { recursive: true });
+    written('ruled/sales.csv', SALES);
+    const imported = await ambit(['odcs', 'import', written('sales.odcs.yaml', RULED)], { cwd });
+    expect(imported).toMatchObject({ status: 0, err: '' });
+    written('sales.cedar', CEDAR);
+    return written('sales.yaml', imported.out);
+  }
+
+  test('are taken, and what has no counterpart is named', async () => {
+    expect((await datacontract('lint', written('sales.odcs.yaml', RULED))).status).toBe(0);
+    const contract = await taken();
+    const text = readFileSync(contract, 'utf8');
+    for (const line of [
+      '#   server warehouse: there is no store of type snowflake here',
+      '#   server spare: an environment can bind it',
+      '#   service level generalAvailability: schedule',
+      '#   service level retention: it is about several elements',
+      '#   support',
+      '#   unique of sales.id',
+    ])
+      expect(text).toContain(`${line}\n`);
+    expect(parse(text)).toMatchObject({
+      stores: { lake: { root: 'ruled' } },
+      limits: { timeout: '20s' },
+      serviceLevels: {
+        fresh: { property: 'freshness', value: 36500, unit: 'd', element: 'sales.sold' },
+        freshness: { description: 'Never' },
+        'general-availability': { value: '2026-03-01' },
+      },
+    });
+    const { status, err } = await ambit(['validate', contract], { cwd });
+    expect(status).toBe(0);
+    const notes = err.split('\n').filter((line) => line.startsWith('note: '));
+    expect(notes.every((line) => /sales\.odcs\.yaml:\d+:\d+ {2}/.test(line))).toBe(true);
+    expect(notes.map((line) => line.replace(/^.*:\d+:\d+ {2}/, ''))).toEqual([
+      'of rule `enough` this is not taken: `schedule`, `scheduler`',
+      'rule `text` is not checked: it is words for people',
+      'rule `soda` is not checked: it is for `soda`',
+      expect.stringContaining('rule `dialect` is not checked: '),
+    ]);
+  }, 120_000);
+
+  /** What `datacontract test` finds, by rule or service level. */
+  async function verdicts(file: string, server: string, schema: string): Promise<Readonly<Record<string, string>>> {
+    const json = join(cwd, 'verdicts.json');
+    const words = ['test', file, '--server', server, '--schema-name', schema];
+    const ran = await datacontract(...words, '--output', json, '--output-format', 'json');
+    expect(ran.said).not.toContain('Traceback');
+    const { checks } = JSON.parse(readFileSync(json, 'utf8')) as {
+      checks: { category: string; qualityId: string; result: string; field: string | null }[];
+    };
+    const judged = checks.filter(({ category }) => category === 'quality' || category === 'servicelevel');
+    return Object.fromEntries(
+      judged.map((one) => [`${one.field === null ? '' : `${one.field}.`}${one.qualityId}`, one.result]),
+    );
+  }
+
+  test('go back as they came, and datacontract-cli finds of the data what `ambit quality` finds', async () => {
+    const contract = await taken();
+    const exported = await ambit(['odcs', 'export', contract], { cwd });
+    const file = written('sales.back.odcs.yaml', exported.out);
+    expect((await datacontract('lint', file)).status).toBe(0);
+    const quality = await ambit(['quality', contract, '--json'], { cwd });
+    const [{ results } = { results: [] }] = JSON.parse(quality.out) as {
+      results: { kind: string; name: string; column: string; status: string; severity: string }[];
+    }[];
+    const ours = Object.fromEntries(
+      results.map(({ kind, name, column, status, severity }) => [
+        kind === 'rule' ? name : `${column}.${name}`,
+        status === 'failed' && severity !== 'error' ? 'warning' : status,
+      ]),
+    );
+    expect(ours).toEqual({
+      enough: 'passed',
+      once: 'passed',
+      'total-of-shops': 'passed',
+      'id.duplicate-values': 'passed',
+      'id.null-values': 'passed',
+      'shop.known': 'failed',
+      'shop.share': 'passed',
+      'shop.query': 'passed',
+      'code.form': 'warning',
+      'sold.fresh': 'passed',
+      'paid.freshness': 'failed',
+    });
+    expect(await verdicts(file, 'development_sales', 'sales')).toEqual(ours);
+    // Once more through a contract that takes all of it from what was written.
+    const again = await ambit(['odcs', 'import', file], { cwd });
+    const second = await ambit(['odcs', 'export', written('sales.yaml', again.out)], { cwd });
+    const parts = (text: string) => {
+      const { schema, slaProperties, servers } = parse(text) as Record<string, unknown>;
+      return { schema, slaProperties, servers };
+    };
+    expect(parts(second.out)).toEqual(parts(exported.out));
+  }, 240_000);
 });
 
 const ORDERS_CONTRACT = `

@@ -1,6 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 import { ambit } from '../../packages/cli/test/player.ts';
@@ -176,3 +179,35 @@ test('the tests of the example leave nothing of its policy out', async () => {
   );
   expect(ran).toMatchObject({ status: 0, err: '' });
 }, 120_000);
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('ended by %s, it leaves nothing, and its exit status is %i', async (signal, status) => {
+  const temporary = mkdtempSync(join(cwd, 'tmp-'));
+  const file = join(cwd, 'slow.test.yaml');
+  const crowd = Array.from({ length: 18 }, (_, at) => `orders o${at}`).join(', ');
+  const slow = `SELECT count(*) FROM ${crowd} WHERE o0.amount + o1.amount + o17.amount > 3`;
+  writeFileSync(file, `${HEAD}  slow: { as: ann, purpose: study, sql: "${slow}", expect: { count: 1 } }\n`);
+  const command = join(import.meta.dirname, '../../packages/cli/bin/ambit.js');
+  const env = { ...process.env, TMPDIR: temporary };
+  const child = spawn(process.execPath, [command, 'test', file], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => void (said += chunk.toString()));
+  const ended = once(child, 'exit');
+  const isThere = (): boolean =>
+    readdirSync(temporary).some((name) => name.startsWith('ambit-test-') && sealed(join(temporary, name)));
+  for (let attempt = 0; attempt < 300 && !isThere(); attempt += 1) await sleep(50);
+  expect(isThere()).toBe(true);
+  // The session runs.
+  await sleep(500);
+  child.kill(signal);
+  expect(await ended).toEqual([status, null]);
+  expect(said).toMatch(/error: (?:interrupted|terminated)\n$/);
+  expect(readdirSync(temporary).filter((name) => name.startsWith('ambit-test-'))).toEqual([]);
+});
+
+/** Whether the log of the tests is open, with the keys that seal it. */
+function sealed(folder: string): boolean {
+  return readdirSync(folder).length > 1;
+}

@@ -37,6 +37,7 @@ interface Changes {
   readonly columns?: string;
   readonly where?: string;
   readonly masks?: string;
+  readonly tens?: string;
   readonly functions?: string;
   readonly cedar?: string;
 }
@@ -69,7 +70,7 @@ policies:
   rows:
     own-state: { table: flights, where: "${changes.where ?? 'origin IN (SELECT iata FROM airports WHERE state = $claims.state)'}" }
   masks:
-    tens: { table: flights, column: id, with: "value / 10" }
+    tens: { table: flights, column: id, with: "${changes.tens ?? 'value / 10'}" }
 ${changes.masks ?? ''}
 queries:
   late:
@@ -335,6 +336,21 @@ describe('replay --against', () => {
     const found = await against({ where: "origin = 'SFO'" }, ['--since', since]);
     expect(found.effects).toEqual(['maria mixed', 'noah same', 'eve same']);
     expect(found.differences).toEqual(['changed row filter flights: own-state']);
+  });
+
+  test('where the engine can tell what other words mean, nobody has to read them', { timeout: 120_000 }, async () => {
+    const coarser = await against({ tens: 'CASE WHEN value / 10 > 5 THEN 1 ELSE 0 END' }, ['--since', since]);
+    expect(coarser.effects).toEqual(['maria same', 'noah less', 'eve same']);
+    expect(coarser.differences).toEqual(['less mask flights.id: tens']);
+    const finer = await against({ tens: 'value' }, ['--since', since]);
+    expect(finer.effects).toEqual(['maria same', 'noah more', 'eve same']);
+    const other = await against({ tens: 'value / 7' }, ['--since', since]);
+    expect(other.effects).toEqual(['maria same', 'noah mixed', 'eve same']);
+    const own = 'origin IN (SELECT iata FROM airports WHERE state = $claims.state)';
+    const fewer = await against({ where: `${own} AND origin <> 'LAX'` }, ['--since', since]);
+    expect(fewer.differences).toEqual(['less row filter flights: own-state']);
+    const same = await against({ where: `(${own}) AND true` }, ['--since', since]);
+    expect(same).toEqual({ code: 0, effects: ['maria same', 'noah same', 'eve same'], differences: [] });
   });
 
   test('one that refuses says whom, on a page too, and a copy of the log will do', async () => {

@@ -107,6 +107,7 @@ describe('directions', () => {
       ...index('session', "export { a } from './a.ts';\n"),
       'packages/session/src/a.ts': '',
       'packages/session/src/b.ts': '',
+      'tools/x.mjs': "const { a } = await import('../packages/session/dist/index.js');\n",
     };
     expect(messages(files)).toEqual(['packages/session/src/b.ts:1 nothing imports this file']);
   });
@@ -163,5 +164,35 @@ describe('packages', () => {
     expect(messages({ 'package-lock.json': lock })).toEqual([
       "package-lock.json:2 locked to another registry than npm's",
     ]);
+  });
+});
+
+describe('what a package exports', () => {
+  const index = "export { type A, used } from './a.ts';\nexport type {\n  B,\n} from './b.ts';\n";
+  const base = {
+    'packages/engine/src/index.ts': index,
+    'packages/engine/src/a.ts': 'export type A = B;\n',
+    'packages/engine/src/b.ts': 'export type B = 1;\n',
+  };
+  const said = (files: Record<string, string>) => messages({ ...base, ...files }).filter((one) => one.includes('uses'));
+
+  test('is used by somebody outside of it', () => {
+    const user = { 'packages/session/src/index.ts': "import { used } from '@ambit/engine';\n" };
+    expect(said(user)).toEqual([
+      'packages/engine/src/index.ts:1 nobody outside of `engine` uses `A`',
+      'packages/engine/src/index.ts:3 nobody outside of `engine` uses `B`',
+    ]);
+  });
+
+  test.each([
+    ['a package', 'packages/session/src/index.ts', "import { type A, type B, used } from '@ambit/engine';\n"],
+    ['a tool', 'tools/x.mjs', "const { used, A, B } = await import('../packages/engine/dist/index.js');\n"],
+    ['its tests', 'packages/engine/test/a.test.ts', "import { type A, type B, used } from '../src/index.ts';\n"],
+  ])('as %s is', (_, path, text) => {
+    expect(said({ [path]: text })).toEqual([]);
+  });
+
+  test('is not used by whoever says the same word of something else', () => {
+    expect(said({ 'tools/x.mjs': 'const [A, B, used] = [];\n' })).toHaveLength(3);
   });
 });

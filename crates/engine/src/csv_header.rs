@@ -1,9 +1,9 @@
-//! The first line of a CSV file, where it names the columns.
+//! The first line of a CSV file: the names of its columns, or as many values as it has columns.
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray};
 use datafusion::arrow::csv;
+use datafusion::arrow::csv::reader::Format;
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::Result;
 use object_store::path::Path;
@@ -14,55 +14,44 @@ use crate::source::part;
 
 /// It is looked for in this much of a file.
 const HEADER_BYTES: u64 = 64 * 1024;
+/// Columns beyond those that are declared: whoever reads the file splits every row into all of them.
+const MORE_MAX: usize = 1_000;
 
-/// Holds the names against those that are declared, in their order.
-pub(crate) async fn check_header(store: &dyn ObjectStore, object: &Path, schema: &Schema, delimiter: u8) -> Result<()> {
-    let names = csv_header(store, object, delimiter, Names::Exactly(schema.fields().len())).await?;
-    if names.iter().eq(schema.fields().iter().map(|field| field.name())) {
-        Ok(())
-    } else {
-        Err(unlike(
-            "the header of a CSV file does not name the declared columns".into(),
-        ))
-    }
-}
-
-/// How many names a header may have.
-#[derive(Clone, Copy)]
-pub(crate) enum Names {
-    Exactly(usize),
-    UpTo(usize),
-}
-
-/// Names in the first line of a CSV file. One without text is empty; none of those stand at the end.
+/// What stands in the first line of a CSV file, read as its rows are. A column without a name is empty.
 pub(crate) async fn csv_header(
     store: &dyn ObjectStore,
     object: &Path,
+    declared: &Schema,
     delimiter: u8,
-    names: Names,
 ) -> Result<Vec<String>> {
-    let (Names::Exactly(most) | Names::UpTo(most)) = names;
-    let head = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
-    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
-    let texts: Vec<Field> = (0..most)
-        .map(|index| Field::new(index.to_string(), DataType::Utf8, true))
-        .collect();
-    let mut reader = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
-        .with_header(false)
-        .with_delimiter(delimiter)
-        .with_truncated_rows(matches!(names, Names::UpTo(_)))
-        .build(line)?;
-    let Some(found) = reader.next().transpose().map_err(|error| unlike(error.to_string()))? else {
-        return Ok(vec![]);
-    };
-    let name = |column: &ArrayRef| {
-        let name = column.as_string::<i32>().iter().flatten().next().unwrap_or_default();
-        name.trim_end_matches('\r').to_string()
-    };
-    let mut names: Vec<String> = found.columns().iter().map(name).collect();
-    while names.last().is_some_and(String::is_empty) {
-        names.pop();
+    let read = part(store, object, GetRange::Bounded(0..HEADER_BYTES)).await?;
+    let head: &[u8] = &read;
+    let format = Format::default().with_header(true).with_delimiter(delimiter);
+    // What the reader says of it may quote it.
+    let (found, _) = format
+        .infer_schema(head, Some(0))
+        .map_err(|_| unlike("the first line of a CSV file is not text".into()))?;
+    let names: Vec<String> = found.fields().iter().map(|field| field.name().clone()).collect();
+    if names.len() > declared.fields().len() + MORE_MAX {
+        return Err(unlike(format!(
+            "a CSV file has {} columns, more than {MORE_MAX} beyond those of the contract",
+            names.len()
+        )));
+    }
+    if head.len() as u64 == HEADER_BYTES && !ends(head, names.len(), delimiter)? {
+        return Err(unlike(format!(
+            "the first line of a CSV file is longer than {HEADER_BYTES} bytes"
+        )));
     }
     Ok(names)
+}
+
+/// Whether the first line has its end within this much of the file.
+fn ends(head: &[u8], columns: usize, delimiter: u8) -> Result<bool> {
+    let texts: Vec<Field> = (0..columns).map(|_| Field::new("", DataType::Utf8, true)).collect();
+    let mut decoder = csv::ReaderBuilder::new(Arc::new(Schema::new(texts)))
+        .with_delimiter(delimiter)
+        .with_batch_size(1)
+        .build_decoder();
+    Ok(decoder.decode(head)? < head.len())
 }

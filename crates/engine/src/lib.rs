@@ -16,6 +16,7 @@ mod beneath;
 mod check;
 mod compact;
 mod csv_header;
+mod csv_layout;
 mod declared;
 mod encode;
 mod endpoints;

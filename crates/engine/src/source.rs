@@ -1,5 +1,6 @@
 //! Sources as tables: files of the declared schema. Nothing is inferred; what does not fit is an error, not a guess.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ambit_protocol::{Source, SourceFormat};
@@ -28,7 +29,8 @@ use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use url::Url;
 
-use crate::csv_header::check_header;
+use crate::csv_header::csv_header;
+use crate::csv_layout::{Layout, by_name};
 use crate::declared::{AsDeclared, hold, unlike};
 use crate::partitions::{hold_place, parted};
 use crate::ranges::without_float_ranges;
@@ -67,7 +69,7 @@ pub(crate) fn raw_table(source: &Source, mount: &str, schema: SchemaRef) -> Resu
         SourceFormat::Csv {
             header: true,
             delimiter,
-        } => Check::Header(delimiter.bytes().next().unwrap_or(b',')),
+        } => Check::Header(byte_of(delimiter)),
         // No line is no row.
         SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } if !parted_files => {
             return Ok(Arc::new(listing(&source.format, &url, schema, vec![])?));
@@ -149,22 +151,23 @@ pub(crate) fn format_of(format: &SourceFormat) -> (Arc<dyn FileFormat>, &'static
             Arc::new(ParquetFormat::new().with_options(TableParquetOptions::default())),
             ".parquet",
         ),
-        SourceFormat::Csv { header, delimiter } => {
-            let delimiter = delimiter.bytes().next().unwrap_or(b',');
-            (
-                Arc::new(
-                    CsvFormat::default()
-                        .with_has_header(*header)
-                        .with_delimiter(delimiter)
-                        // Else a large file is cut into parts, and one may begin inside a quoted value.
-                        .with_newlines_in_values(true),
-                ),
-                ".csv",
-            )
-        }
+        SourceFormat::Csv { header, delimiter } => (Arc::new(csv_format(*header, byte_of(delimiter))), ".csv"),
         SourceFormat::Json { array } => (Arc::new(JsonFormat::default().with_newline_delimited(!array)), ".json"),
         SourceFormat::Arrow => (Arc::new(ArrowFormat), ".arrow"),
     }
+}
+
+fn csv_format(header: bool, delimiter: u8) -> CsvFormat {
+    CsvFormat::default()
+        .with_has_header(header)
+        .with_delimiter(delimiter)
+        // Else a large file is cut into parts, and one may begin inside a quoted value.
+        .with_newlines_in_values(true)
+}
+
+/// What stands between the values of a CSV file.
+pub(crate) fn byte_of(delimiter: &str) -> u8 {
+    delimiter.bytes().next().unwrap_or(b',')
 }
 
 /// Files that are looked at before DataFusion reads them, for what it would not notice.
@@ -184,7 +187,7 @@ struct CheckedFiles {
 enum Check {
     /// A file without a byte is not a file of this format; DataFusion skips it.
     Content,
-    /// The first line names the declared columns, in their order: DataFusion takes columns by position, whatever it says.
+    /// The first line says where the declared columns are: DataFusion takes them by their place, whatever it says.
     Header(u8),
     /// No line is no row: that files lie in their folders is all.
     Place,
@@ -204,6 +207,22 @@ impl CheckedFiles {
             }
         }
         Ok(())
+    }
+
+    /// Each file that is read, by its own header. What a partition leaves out is not opened.
+    async fn by_header(
+        &self,
+        state: &dyn Session,
+        scan: Arc<dyn ExecutionPlan>,
+        delimiter: u8,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
+        let mut layouts = HashMap::new();
+        for file in files_of(scan.as_ref()) {
+            let names = csv_header(store.as_ref(), &file, &self.files, delimiter).await?;
+            layouts.insert(file, Layout::of(&names, &self.files)?);
+        }
+        Ok(by_name(scan, layouts, csv_format(true, delimiter).options()))
     }
 }
 
@@ -249,13 +268,10 @@ impl TableProvider for CheckedFiles {
             self.check(state).await?;
         }
         let scan = scan?;
-        // What a partition leaves out is not opened.
-        if let Check::Header(delimiter) = self.check {
-            let store = state.runtime_env().object_store_registry.get_store(&self.url)?;
-            for file in files_of(scan.as_ref()) {
-                check_header(store.as_ref(), &file, &self.files, delimiter).await?;
-            }
-        }
+        let scan = match self.check {
+            Check::Header(delimiter) => self.by_header(state, scan, delimiter).await?,
+            Check::Content | Check::Place => scan,
+        };
         Ok(without_float_ranges(scan, &self.schema()))
     }
 }

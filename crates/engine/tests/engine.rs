@@ -7,6 +7,7 @@ mod crossing;
 mod fixture;
 mod folders;
 mod implication;
+mod inspect;
 mod io;
 mod leakproof;
 mod leaks;
@@ -18,6 +19,6 @@ mod stores;
 
 // The modules that `io` tests are private; compiled into this binary, they name each other from its root.
 use io::{
-    access, beneath, compact, csv_header, declared, endpoints, error, json_values, local_store, partitions, ranges,
-    remote_store, scan, source, types,
+    access, beneath, compact, csv_header, csv_layout, declared, endpoints, error, json_values, local_store, partitions,
+    ranges, remote_store, scan, source, types,
 };

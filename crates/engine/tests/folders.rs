@@ -93,3 +93,24 @@ async fn every_format_but_arrow_has_partitions() {
     fixture.template.sources.get_mut("emp").unwrap().format = SourceFormat::Arrow;
     assert_eq!(fixture.ask("SELECT id FROM emp").await.code(), "SourceFailed");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_folders_file_has_its_own_header() {
+    let mut fixture = parted();
+    // The folder's name is the tenant, whatever a column of the file says.
+    let rows = format!("eve,{TRIPWIRE},900,5,b,x\nfay,{TRIPWIRE},800,6,b,y\n");
+    place(&fixture, "tenant=a", &format!("name,new,salary,id,tenant,ssn\n{rows}"));
+    let answer = fixture.ask("SELECT id, name, salary FROM emp ORDER BY id").await;
+    let shown = "{\"id\":5,\"name\":\"eve\",\"salary\":900}\n{\"id\":6,\"name\":\"fay\",\"salary\":800}\n";
+    assert_eq!(answer.text(), shown, "{}", answer.told());
+    let table = fixture.template.tables.get_mut("emp").unwrap();
+    table.filters.clear();
+    table.columns.first_mut().unwrap().name = "tenant".into();
+    let all = fixture
+        .ask("SELECT tenant, count(*) AS n, min(name) AS name FROM emp GROUP BY tenant ORDER BY tenant")
+        .await;
+    let shown = format!(
+        "{{\"tenant\":\"a\",\"n\":2,\"name\":\"eve\"}}\n{{\"tenant\":\"b\",\"n\":1,\"name\":\"{TRIPWIRE}\"}}\n"
+    );
+    assert_eq!(all.text(), shown, "{}", all.told());
+}

@@ -2,7 +2,7 @@
 
 use ambit_protocol::SourceFormat;
 
-use crate::fixture::{EMPLOYEES, Fixture};
+use crate::fixture::{EMPLOYEES, Fixture, TRIPWIRE};
 
 async fn code_for(path: &str, prepare: impl Fn(&std::path::Path)) -> String {
     let mut fixture = Fixture::new();
@@ -46,13 +46,48 @@ async fn nothing_outside_the_root_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_header_that_is_not_the_contracts_is_refused() {
-    let swapped = EMPLOYEES.replace("id,tenant,name", "id,name,tenant");
-    let code = code_for("emp.csv", |root| {
-        std::fs::write(root.join("emp.csv"), &swapped).unwrap()
-    })
-    .await;
-    assert_eq!(code, "SourceFailed");
+async fn a_header_that_lacks_a_declared_column_or_has_it_twice_is_refused() {
+    for header in ["id,renamed,name", "id,name,name", "id,tenant,tenant"] {
+        let renamed = EMPLOYEES.replace("id,tenant,name", header);
+        let code = code_for("emp.csv", |root| {
+            std::fs::write(root.join("emp.csv"), &renamed).unwrap()
+        })
+        .await;
+        assert_eq!(code, "SourceFailed", "{header}");
+    }
+}
+
+/// The policy asks the column that the header names: no other one, and not what stands where it is declared.
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_of_a_csv_file_go_by_name_for_a_policy_too() {
+    let rows = [
+        ("1", "a", "ann", "100"),
+        ("2", "b", TRIPWIRE, "0"),
+        ("3", "a", "cid", "300"),
+    ];
+    let mut text = "new,salary,name,other,tenant,ssn,id\n".to_string();
+    for (id, tenant, name, salary) in rows {
+        text += &format!("{TRIPWIRE},{salary},{name},a,{tenant},{TRIPWIRE},{id}\n");
+    }
+    let fixture = Fixture::new();
+    std::fs::write(fixture.folder.path().join("emp.csv"), text).unwrap();
+    let answer = fixture
+        .ask("SELECT * FROM emp WHERE salary < 1000 ORDER BY id DESC")
+        .await;
+    let shown = "{\"id\":3,\"name\":\"cid\",\"salary\":300,\"ssn\":\"***\"}\n\
+                 {\"id\":1,\"name\":\"ann\",\"salary\":100,\"ssn\":\"***\"}\n";
+    assert_eq!(answer.text(), shown, "{}", answer.told());
+    for sql in [
+        "SELECT new FROM emp",
+        "SELECT other FROM emp",
+        "SELECT count(new) FROM emp",
+    ] {
+        let refused = fixture.ask(sql).await;
+        assert_eq!(refused.code(), "ColumnUnknown", "{sql}");
+        assert!(!refused.told().contains(TRIPWIRE), "{sql}");
+    }
+    let count = fixture.ask("SELECT count(*) AS n FROM emp").await;
+    assert_eq!(count.text(), "{\"n\":2}\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

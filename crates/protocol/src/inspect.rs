@@ -1,4 +1,4 @@
-//! Sources held against what their contract declares, without reading a row.
+//! Sources held against what their contract declares.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +39,8 @@ pub struct SourceState {
     pub files: u64,
     /// Files that there are.
     pub files_total: u64,
-    /// Where it is not as declared, sorted, each column once. For JSON, and for CSV without a header, only whether the files
-    /// are there: their columns are known when rows are read.
+    /// Where it is not as declared, sorted, each column once. For JSON as far as its first objects tell, for CSV without a
+    /// header as far as the number of its columns does.
     pub drift: Vec<Drift>,
     /// What was read to tell.
     pub accesses: Vec<SourceAccess>,
@@ -54,9 +54,9 @@ pub struct Drift {
     pub kind: DriftKind,
     /// The column; none where it is the whole source.
     pub column: Option<String>,
-    /// Declared type, or names.
+    /// Declared type.
     pub declared: Option<String>,
-    /// Type or names in the file, or why it cannot be read.
+    /// Type in the file, for JSON the kinds of its values; or why it cannot be read.
     pub found: Option<String>,
     /// Path in the store of the first file that differs so.
     pub object: String,
@@ -68,11 +68,13 @@ pub struct Drift {
 pub enum DriftKind {
     /// A column that the contract does not declare. No session sees it.
     Appeared,
-    /// A declared column is not there.
+    /// A declared column is not there: in JSON, in none of the objects that were looked at.
     Vanished,
     /// A declared column is of a type that does not keep every value.
     Retyped,
-    /// The header of a CSV file names other columns, or names them in another order.
+    /// The header of a CSV file has one name more than once.
+    Repeated,
+    /// The header of a CSV file names no declared column.
     Header,
     /// It cannot be read as what it is declared.
     Unreadable,

@@ -1,14 +1,23 @@
 import { resolve } from 'node:path';
 import type { Boundary } from '@ambit/contract';
 import type { EvidenceRecord, Json, RequestRefused, SessionIntent } from '@ambit/evidence';
-import { authorize, compareGrants, type Difference, effectOf, type Grant, type Subject } from '@ambit/policy';
+import {
+  authorize,
+  compareGrants,
+  type Difference,
+  effectOf,
+  type Grant,
+  type Meaning,
+  type Subject,
+} from '@ambit/policy';
 import type { Product } from '@ambit/session';
 
 import { stateFolder } from './credentials.ts';
+import { governsOtherwise, meaningOf } from './diff/meaning.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { keepDocument, recordsOf } from './log-folder.ts';
 import { againstPage } from './page/against.ts';
-import { loadContracts } from './serving.ts';
+import { checked, loadContracts } from './serving.ts';
 import { type Terminal, writeOut } from './terminal.ts';
 
 /** What a new boundary would change for one subject with one purpose. */
@@ -17,7 +26,7 @@ export interface Changed {
   readonly purpose: string;
   /** Recorded sessions by statement: `sql`, or `query NAME`. Refused requests count as `refused`. */
   readonly asked: Readonly<Record<string, number>>;
-  /** `opened`: it was refused and would not be. `mixed`: more and less, or what only a reader of the SQL can tell. */
+  /** `opened`: it was refused and would not be. `mixed`: more and less, or what nobody could tell. */
   readonly effect: 'same' | 'more' | 'less' | 'mixed' | 'refused' | 'opened';
   readonly differences: readonly Difference[];
   /** Fingerprint that the sessions ran under. */
@@ -88,7 +97,8 @@ export async function compareLog(folder: string, product: Product, since: string
     sessions += 1;
     count(groups, record);
   }
-  const subjects = [...groups.values()].map((group) => compared(group, documents, product));
+  const meanings = await meaningsOf([...groups.values()], documents, product);
+  const subjects = [...groups.values()].map((group) => compared(group, documents, product, meanings));
   return { product: name, fingerprint: product.fingerprint, since, sessions, subjects };
 }
 
@@ -119,7 +129,31 @@ function statementOf({ statement }: SessionIntent): string {
   return statement.kind === 'query' ? `query ${statement.name}` : 'sql';
 }
 
-function compared(group: Group, documents: ReadonlyMap<string, Json>, product: Product): Changed {
+/** What row filters and masks of now show beside those of boundaries that sessions ran under, by their fingerprints. */
+async function meaningsOf(
+  groups: readonly Group[],
+  documents: ReadonlyMap<string, Json>,
+  product: Product,
+): Promise<ReadonlyMap<string, Meaning>> {
+  const recorded = new Set(groups.filter(({ grant }) => grant !== null).map(({ fingerprint }) => fingerprint));
+  const before = [...recorded].flatMap((fingerprint) => {
+    const boundary = documents.get(fingerprint) as unknown as Boundary | undefined;
+    return boundary === undefined ? [] : [{ boundary, fingerprint }];
+  });
+  const others = before.filter((one) => governsOtherwise(one, product));
+  if (others.length === 0) return new Map();
+  return checked(async (engine) => {
+    const told = others.map(async (one) => [one.fingerprint, await meaningOf(engine, one, product)] as const);
+    return new Map(await Promise.all(told));
+  });
+}
+
+function compared(
+  group: Group,
+  documents: ReadonlyMap<string, Json>,
+  product: Product,
+  meanings: ReadonlyMap<string, Meaning>,
+): Changed {
   const { authentication: _, ...subject } = group.subject;
   const { purpose, asked, fingerprint: recorded } = group;
   const told = { subject, purpose, asked, recorded };
@@ -134,6 +168,7 @@ function compared(group: Group, documents: ReadonlyMap<string, Json>, product: P
       'the log does not hold the grant or the boundary of a session',
       'they were pruned: choose a later --since',
     );
-  const differences = compareGrants({ grant, boundary }, { grant: answer.grant, boundary: product.boundary });
+  const now = { grant: answer.grant, boundary: product.boundary };
+  const differences = compareGrants({ grant, boundary }, now, meanings.get(recorded));
   return { ...told, effect: effectOf(differences), differences };
 }

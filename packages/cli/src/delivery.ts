@@ -77,7 +77,7 @@ const arrowEnd = Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]);
  * Whether the last bytes are those of a result that completed. NDJSON and CSV have no mark of their own: there a broken
  * connection is the mark of a failure.
  */
-export function endsWhole(format: ResultFormat, tail: Buffer): boolean {
+function endsWhole(format: ResultFormat, tail: Buffer): boolean {
   if (format === 'arrow') return tail.subarray(-arrowEnd.length).equals(arrowEnd);
   if (format === 'json') return /"complete"\s*:\s*true\s*\}\s*$/.test(tail.toString('latin1'));
   return true;

@@ -10,8 +10,10 @@ export const exitCodes = {
   unavailable: 3,
   /** The answer broke off halfway. What was written is not the whole result. */
   incomplete: 4,
-  /** Interrupted from the keyboard; the session was cancelled. */
+  /** Interrupted from the keyboard; what ran was cancelled. */
   interrupted: 130,
+  /** Told to stop by whoever runs it; what ran was cancelled. */
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -27,4 +29,11 @@ export class CliError extends Error {
     this.exitCode = exitCode;
     this.hint = hint;
   }
+}
+
+/** That a command ends before its time, with the exit status of the signal that told it to. */
+export function interruption(signal: 'SIGINT' | 'SIGTERM'): CliError {
+  return signal === 'SIGINT'
+    ? new CliError(exitCodes.interrupted, 'interrupted')
+    : new CliError(exitCodes.terminated, 'terminated');
 }

@@ -1,3 +1,2 @@
-export { type ExitCode, exitCodes } from './failure.ts';
 export { run } from './run.ts';
 export { processTerminal, type Terminal } from './terminal.ts';

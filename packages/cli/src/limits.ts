@@ -10,12 +10,10 @@ export const limits = {
   drainMsMax: 10_000,
   /** Between two looks for reviews that are new, revoked or gone. */
   reviewsEveryMs: 2_000,
-  /** Of contracts, policies and environments of a commit. */
+  /** Of contracts, policies, environments and reviews of a commit. */
   treeFilesMax: 20_000,
   /** Of what git says at once. */
   gitBytesMax: 256 * 1024 ** 2,
-  /** Of what git says of a review's commits and authors. */
-  gitAnswerBytesMax: 64 * 1024 ** 2,
   /** Of the history of a contract. */
   historyCommitsMax: 5_000,
   /** Roles with a purpose that a review carries of a replay: those with the most sessions. */

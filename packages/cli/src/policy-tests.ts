@@ -7,13 +7,14 @@ import {
   readSuite,
   type Results,
   results,
+  type Running,
   runTests,
   type Suite,
   unnoticed,
 } from '@ambit/policy-test';
 
 import { environmentOf, explain } from './environment.ts';
-import { CliError, exitCodes } from './failure.ts';
+import { CliError, exitCodes, interruption } from './failure.ts';
 import { isCovered, resultsPage } from './page/test.ts';
 import { engineFor, loadContracts } from './serving.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
@@ -51,21 +52,41 @@ export async function runSuites(
   mutants: boolean,
 ): Promise<readonly Results[]> {
   const contracts = [...new Set(suites.map(({ contract }) => resolve(contract)))];
-  const products = await loadContracts(terminal, contracts, environment);
-  const engine = await engineFor(terminal, await environmentOf(environment, contracts), products);
+  // Whoever ends it early leaves nothing of its evidence, nor of the keys that seal it.
+  const stopped = new AbortController();
+  const release = terminal.onInterrupt((signal) => stopped.abort(interruption(signal)));
   try {
-    const all: Results[] = [];
-    for (const product of products) {
-      const tests = testsOf(suites, product);
-      const ran = await runTests(product, tests, engine);
-      const failed = ran.some(({ complaints }) => complaints.length > 0);
-      if (mutants && failed) say(terminal, 'a test failed: what no test would miss is told when all pass');
-      all.push(results(product, ran, mutants && !failed ? await unnoticed(product, tests, engine) : null));
+    const products = await loadContracts(terminal, contracts, environment);
+    stopped.signal.throwIfAborted();
+    const engine = await engineFor(terminal, await environmentOf(environment, contracts), products);
+    try {
+      const running = { engine, signal: stopped.signal };
+      const all: Results[] = [];
+      for (const product of products)
+        all.push(await testProduct(terminal, product, testsOf(suites, product), running, mutants));
+      return all;
+    } finally {
+      await engine.close();
     }
-    return all;
+  } catch (error) {
+    stopped.signal.throwIfAborted();
+    throw error;
   } finally {
-    await engine.close();
+    release();
   }
+}
+
+async function testProduct(
+  terminal: Terminal,
+  product: Product,
+  tests: Suite['tests'],
+  running: Running,
+  mutants: boolean,
+): Promise<Results> {
+  const ran = await runTests(product, tests, running);
+  const failed = ran.some(({ complaints }) => complaints.length > 0);
+  if (mutants && failed) say(terminal, 'a test failed: what no test would miss is told when all pass');
+  return results(product, ran, mutants && !failed ? await unnoticed(product, tests, running) : null);
 }
 
 function testsOf(suites: readonly Suite[], { file }: Product): Suite['tests'] {

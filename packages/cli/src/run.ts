@@ -7,6 +7,7 @@ import { evidenceCommand } from './commands/evidence.ts';
 import { keyCommand } from './commands/key.ts';
 import { productsCommand, sessionCommand } from './commands/look.ts';
 import { odcsCommand } from './commands/odcs.ts';
+import { qualityCommand } from './commands/quality.ts';
 import { queryCommand } from './commands/query.ts';
 import { replayCommand } from './commands/replay.ts';
 import { reviewCommand } from './commands/review.ts';
@@ -45,6 +46,7 @@ function program(terminal: Terminal): Command {
     .addCommand(serveCommand(terminal))
     .addCommand(validateCommand(terminal))
     .addCommand(driftCommand(terminal))
+    .addCommand(qualityCommand(terminal))
     .addCommand(testCommand(terminal))
     .addCommand(diffCommand(terminal))
     .addCommand(environmentCommand(terminal))
@@ -80,7 +82,7 @@ function everyCommand(command: Command): Command[] {
 
 const exitCodesHelp = `
 Exit status: 0 done, 1 refused or failed, 2 wrong command line, 3 server not reachable or not serving,
-4 the answer broke off halfway, 130 interrupted.`;
+4 the answer broke off halfway, 130 interrupted, 143 terminated.`;
 
 function tell(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof CommanderError) {

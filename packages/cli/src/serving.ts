@@ -1,13 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { durationMs, type Environment, formatProblem, sizeBytes } from '@ambit/contract';
+import { type Environment, formatProblem, sizeBytes } from '@ambit/contract';
 import { type Engine, engineBinary, type EngineConfig, EngineUnavailable, startEngine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import type { Exports } from '@ambit/export';
 import { InsecureListen, type ServerOptions, startServer, TlsInvalid } from '@ambit/server';
 import {
   backedEvidence,
-  DriftWatch,
   type BoundEnvironment,
   evidenceContract,
   type EvidenceTables,
@@ -29,6 +28,7 @@ import { exportsOf } from './exporting.ts';
 import { CliError, exitCodes } from './failure.ts';
 import { Gates } from './reviews/gates.ts';
 import { Fleet } from './fleet.ts';
+import { watchData } from './data-watch.ts';
 import { type Loaded, Reloader, type Reloading } from './reload.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
 import { look, watch } from './watch.ts';
@@ -42,7 +42,7 @@ interface Options {
 /** Serves contracts until the process is told to stop. */
 export async function serveContracts(terminal: Terminal, paths: readonly string[], options: Options): Promise<void> {
   const stopped = new Promise<void>((stop) => {
-    terminal.onInterrupt(stop);
+    terminal.onInterrupt(() => stop());
   });
   const since = Date.now();
   const load = (): Promise<Loaded> => loadAll(terminal, paths, options.environment);
@@ -176,9 +176,6 @@ async function serveExporting(
   }
 }
 
-/** How often data is held against contracts where the environment says nothing. */
-const DRIFT_EVERY = '5m';
-
 async function serveUntilStopped(
   terminal: Terminal,
   serving: Gated,
@@ -189,18 +186,14 @@ async function serveUntilStopped(
   const { environment } = loaded;
   const { value, folder } = environment;
   const { host, port } = listenOf(options.listen, value);
-  const drifts = new DriftWatch(
-    () => fleet.engine,
-    evidence,
-    (message) => say(terminal, `data: ${message}`),
-  );
-  await drifts.check(loaded.products);
+  const data = watchData(terminal, fleet, evidence);
+  await data.look(loaded.products);
   const offered = (one: Loaded) => [...one.products, backedEvidence(one.evidence, one.products, tables)];
   const server = await startServer({
     products: offered(loaded),
     engine: fleet.engine,
     evidence,
-    drifts,
+    drifts: data.drifts,
     host,
     port,
     tls:
@@ -214,9 +207,10 @@ async function serveUntilStopped(
     log: (message) => say(terminal, `server: ${message}`),
   }).catch(explainListen);
   const ended = new AbortController();
-  drifts.every(durationMs(value.drift?.every ?? DRIFT_EVERY), () => server.served.now.products);
+  data.every(value, () => server.served.now.products);
   const applied = (one: Loaded): void => {
-    void drifts.check(one.products);
+    void data.look(one.products);
+    data.every(one.environment.value, () => server.served.now.products);
     serving.gates.take(one.products);
     tellNotes(terminal, one.environment, one.products);
     tables
@@ -244,7 +238,7 @@ async function serveUntilStopped(
   say(terminal, 'stopping: running sessions end first');
   ended.abort();
   await watching;
-  await drifts.close();
+  await data.close();
   await server.close();
 }
 

@@ -15,11 +15,14 @@ export interface Terminal {
   readonly cwd: string;
   /** Asks whoever sits at the terminal, and gives their line; null where nobody does. */
   readonly question?: (text: string) => Promise<string | null>;
-  /** Called once when the user interrupts. Returns what takes the handler away. */
-  readonly onInterrupt: (handler: () => void) => () => void;
+  /** Called when the process is told to stop, once by each signal. Returns what takes the handler away. */
+  readonly onInterrupt: (handler: (signal: Interrupt) => void) => () => void;
   /** Called whenever somebody asks to read files anew, by SIGHUP. Returns what takes the handler away. */
   readonly onHangup: (handler: () => void) => () => void;
 }
+
+/** What tells a process to stop: somebody at the keyboard, or whoever runs it. */
+export type Interrupt = 'SIGINT' | 'SIGTERM';
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {

@@ -99,7 +99,7 @@ export async function ambit(
     cwd,
     question,
     onInterrupt(handler) {
-      if (interruptAfterMs !== null) setTimeout(handler, interruptAfterMs);
+      if (interruptAfterMs !== null) setTimeout(handler, interruptAfterMs, 'SIGINT');
       return () => {};
     },
     onHangup: () => () => {},

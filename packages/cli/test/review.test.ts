@@ -266,18 +266,26 @@ describe('ambit review', () => {
     git('reset', '-q', '--hard', founded);
   });
 
-  test('a base does not put review aside either, and who is believed is told', async () => {
+  test('a base does not put review aside either', async () => {
     const own = 'apiVersion: ambit/v1\nkind: Environment\nname: staging\nextends: base.yaml\n';
     const base = 'apiVersion: ambit/v1\nkind: EnvironmentBase\n';
-    const issuer =
-      'identity: { jwt: [{ issuer: "https://other.example", audience: ambit, jwks: keys.json, algorithms: [EdDSA], tenant: north }] }\n';
     writeFileSync(environment, own);
     writeFileSync(join(cwd, 'environments/base.yaml'), `${base}review: required\n`);
     const required = commit('dev', 'by its base');
-    writeFileSync(join(cwd, 'environments/base.yaml'), `${base}${issuer}`);
+    writeFileSync(join(cwd, 'environments/base.yaml'), base);
     const failed = await check(`${required}..${commit('dev', 'and not any more')}`);
     expect(failed.err).toContain('nobody would have to approve what is served');
-    expect(failed.out).toContain('whose word is taken for who asks');
+    git('reset', '-q', '--hard', founded);
+  });
+
+  test('whose word is taken for who asks is approved as everything else', async () => {
+    const issuer = (more: string): string =>
+      `identity: { jwt: [{ issuer: "https://other.example", audience: ambit, jwks: keys.json, algorithms: [EdDSA], tenant: north${more} }] }\n`;
+    writeFileSync(environment, `apiVersion: ambit/v1\nkind: Environment\nname: production\n${issuer('')}`);
+    const failed = await check(`${founded}..${commit('dev', 'another issuer')}`);
+    expect(failed).toMatchObject({ status: 1 });
+    expect(failed.out).toContain('| shop 1.0.0 | production | widens | 0 of 2 | missing |');
+    expect(failed.out).toContain('its tokens are taken for whoever asks of tenant');
     git('reset', '-q', '--hard', founded);
   });
 

@@ -1,14 +1,7 @@
 import type { Boundary } from './boundary.ts';
 import { canonicalize } from './canonical.ts';
 
-type Kind =
-  | 'text'
-  | 'list'
-  | 'map'
-  | 'map, where it is there'
-  | 'object'
-  | 'object or null'
-  | 'object, where it is there';
+type Kind = 'text' | 'list' | 'map' | 'object' | 'object or null' | `${'list' | 'map' | 'object'}, where it is there`;
 
 /** What each member of a boundary is. */
 const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
@@ -18,6 +11,7 @@ const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
   purposes: 'map',
   claims: 'map',
   anonymous: 'object or null',
+  issuers: 'map, where it is there',
   evidence: 'object, where it is there',
   session: 'object',
   stores: 'map',
@@ -25,9 +19,12 @@ const KINDS: { readonly [Member in keyof Boundary]-?: Kind } = {
   catalogs: 'map',
   tables: 'map',
   views: 'map',
+  quality: 'map, where it is there',
+  serviceLevels: 'map, where it is there',
   functions: 'list',
   settings: 'map',
   limits: 'object',
+  lowered: 'list, where it is there',
   rowFilters: 'map',
   masks: 'map',
   queries: 'map',
@@ -53,10 +50,10 @@ export function readBoundary(text: string): Boundary | { readonly problem: strin
 }
 
 function isOf(kind: Kind, value: unknown): boolean {
+  const [there, optional] = kind.split(',');
+  if (optional !== undefined) return value === undefined || isOf(there as Kind, value);
   if (kind === 'text') return typeof value === 'string';
   if (kind === 'list') return Array.isArray(value);
-  if (kind === 'map, where it is there') return value === undefined || isOf('map', value);
-  if (kind === 'object, where it is there') return value === undefined || isObject(value);
   if (kind === 'object or null') return value === null || isObject(value);
   return isObject(value) && (kind === 'object' || Object.values(value).every(isObject));
 }

@@ -1,3 +1,5 @@
+import type { BoundaryQuality, BoundaryServiceLevel } from './quality/boundary.ts';
+
 /**
  * The boundary: contract × environment, fully resolved. It is what an owner reviews, what the fingerprint covers and
  * what a grant is cut from. Canonical JSON (RFC 8785): integers only, no floats, never a secret.
@@ -16,6 +18,8 @@ export interface Boundary {
     readonly purposes: readonly string[];
     readonly claims: Readonly<Record<string, ClaimValue>>;
   } | null;
+  /** Whose tokens say who asks, by issuer. Absent where none are taken. API keys are no part of a boundary. */
+  readonly issuers?: Readonly<Record<string, BoundaryIssuer>>;
   /** Absent where records hold the values in statements as they were asked. */
   readonly evidence?: { readonly literals: 'sealed' };
   readonly session: { readonly scope: Scope; readonly maxScope: Scope };
@@ -25,11 +29,17 @@ export interface Boundary {
   readonly catalogs: Readonly<Record<string, BoundaryCatalog>>;
   readonly tables: Readonly<Record<string, BoundaryTable>>;
   readonly views: Readonly<Record<string, BoundaryView>>;
+  /** Rules that the data is held against, by table and name. Absent where there are none. */
+  readonly quality?: BoundaryQuality;
+  /** By name. Absent where there are none. */
+  readonly serviceLevels?: Readonly<Record<string, BoundaryServiceLevel>>;
   /** Canonical names of the functions that consumers and views may call, sorted. */
   readonly functions: readonly string[];
   /** Every `datafusion.*` setting. */
   readonly settings: Readonly<Record<string, BoundarySetting>>;
   readonly limits: BoundaryLimits;
+  /** Limits that the environment lowers beneath the contract's, sorted. Absent where it lowers none. */
+  readonly lowered?: readonly (keyof BoundaryLimits)[];
   readonly rowFilters: Readonly<Record<string, BoundaryRowFilter>>;
   readonly masks: Readonly<Record<string, BoundaryMask>>;
   readonly queries: Readonly<Record<string, BoundaryQuery>>;
@@ -84,6 +94,26 @@ export interface ProductDeprecation {
   /** The version to use instead. */
   readonly successor: string | null;
   readonly notice: string | null;
+}
+
+/** Somebody whose tokens are believed, as the environment declares it. */
+export interface BoundaryIssuer {
+  readonly audience: string;
+  /** Where its public keys are: https URL, or a file, relative to the environment file. */
+  readonly jwks: string;
+  /** Algorithms that its signatures may have, sorted. */
+  readonly algorithms: readonly string[];
+  /** The tenant that it speaks for. */
+  readonly tenant: string;
+  /** The `typ` of its tokens; null: none, `JWT` or `at+jwt`. */
+  readonly type: string | null;
+  /** Claims of its tokens that hold principal and roles. */
+  readonly principal: string;
+  readonly roles: string;
+  /** The claim that holds the kind; null: every subject is a user. */
+  readonly kind: string | null;
+  /** Claims of its tokens by the claims of subjects that they become. */
+  readonly claims: Readonly<Record<string, string>>;
 }
 
 export type Scope = 'request' | 'conversation' | 'purpose' | 'product' | 'tenant';
@@ -176,7 +206,7 @@ export interface BoundarySetting {
   readonly origin: 'contract' | 'environment' | 'ambit' | 'datafusion';
 }
 
-/** Limits of one session, and of all sessions of the product together (`concurrency`, `queue`). */
+/** Limits of one session, and of all sessions that a tenant has on the version together (`concurrency`, `queue`). */
 export interface BoundaryLimits {
   readonly timeoutMs: number;
   readonly memoryBytes: number;

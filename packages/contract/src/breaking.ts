@@ -51,8 +51,25 @@ function between(before: Boundary, after: Boundary): readonly Break[] {
       .filter((name) => !Object.hasOwn(after.purposes, name))
       .map((name) => ({ path: ['purposes'], message: `there is no purpose \`${name}\`, which is` })),
     ...relationBreaks(before, after),
+    ...functionBreaks(before.functions, after.functions),
     ...queryBreaks(before, after),
   ];
+}
+
+/** Names that are told of many. */
+const TOLD = 10;
+
+/** What SQL of consumers may call. What they may not, policies say: that may change at any time. */
+function functionBreaks(before: readonly string[], after: readonly string[]): readonly Break[] {
+  const gone = before.filter((name) => !after.includes(name));
+  if (gone.length === 0) return [];
+  const names = gone.slice(0, TOLD).map((name) => `\`${name}\``);
+  const more = gone.length > TOLD ? ` and ${gone.length - TOLD} more` : '';
+  const message =
+    gone.length === 1
+      ? `SQL may not call function ${names[0]}, which it may`
+      : `SQL may not call functions ${names.join(', ')}${more}, which it may`;
+  return [{ path: ['functions'], message }];
 }
 
 function relationBreaks(before: Boundary, after: Boundary): readonly Break[] {

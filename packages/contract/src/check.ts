@@ -6,13 +6,17 @@ import {
   effectiveLimits,
   effectiveSettings,
   type EngineFacts,
+  loweredIn,
   maskedColumns,
 } from './draft.ts';
 import { deprecationProblems } from './deprecation.ts';
 import type { Document, Path } from './document.ts';
 import { isType } from './column-type.ts';
+import { issuerProblems, issuersOf } from './issuers.ts';
 import { ownerOf, ownerProblems } from './owner.ts';
 import type { Problem } from './problem.ts';
+import type { TakenRules } from './quality/declared.ts';
+import { prepareRules, type PreparedRules, serviceLevelsOf } from './quality/resolved.ts';
 import type { Contract, Environment } from './schema.ts';
 import { credentialsOf, storesOf } from './stores.ts';
 import { isScalar, isTextForNumber } from './types.ts';
@@ -38,7 +42,7 @@ export interface CheckReport {
   readonly results: Readonly<Record<string, CheckResult>>;
 }
 
-interface CheckResult {
+export interface CheckResult {
   readonly problem: {
     readonly message: string;
     readonly hint: string | null;
@@ -62,7 +66,9 @@ export interface Prepared {
   readonly engineVersion: string;
   readonly settings: Readonly<Record<string, BoundarySetting>>;
   readonly limits: BoundaryLimits;
+  readonly lowered: readonly (keyof BoundaryLimits)[];
   readonly request: CheckRequest;
+  readonly rules: PreparedRules;
   readonly problems: readonly Problem[];
 }
 
@@ -72,6 +78,7 @@ export function prepare(
   contract: Contract,
   environment: { readonly value: Environment; readonly problem: Document<Environment>['problem'] },
   facts: EngineFacts,
+  takenRules: TakenRules = new Map(),
 ): Prepared {
   const draft = new Draft(document, contract, environment.value, facts);
   checkContract(draft);
@@ -80,6 +87,9 @@ export function prepare(
   const settings = effectiveSettings(draft, (key, message, hint) => {
     draft.problems.push(environment.problem(['settings', key], message, hint, 'key'));
   });
+  const limits = effectiveLimits(contract.limits, environment.value.limits);
+  const request = requestFor(contract, functions, settings);
+  const rules = prepareRules(document, contract, takenRules, facts, request);
   return {
     document,
     contract,
@@ -87,9 +97,16 @@ export function prepare(
     environmentProblem: environment.problem,
     engineVersion: facts.engineVersion,
     settings,
-    limits: effectiveLimits(contract.limits, environment.value.limits),
-    request: requestFor(contract, functions, settings),
-    problems: [...draft.problems, ...deprecationProblems(document, contract)],
+    limits,
+    lowered: loweredIn(limits, effectiveLimits(contract.limits)),
+    request,
+    rules,
+    problems: [
+      ...draft.problems,
+      ...rules.problems,
+      ...deprecationProblems(document, contract),
+      ...issuerProblems(environment.value, environment.problem),
+    ],
   };
 }
 
@@ -200,10 +217,12 @@ function placeOfItem(id: string): { readonly path: Path; readonly what: string |
 export function boundaryOf(
   prepared: Prepared,
   report: CheckReport,
+  rules: Pick<Boundary, 'quality'>,
   policies: Readonly<Record<string, string>>,
 ): Boundary {
   const { contract, environment, request } = prepared;
   const { session = {}, anonymous } = contract;
+  const issuers = issuersOf(environment);
   return {
     format: 'ambit/boundary/v1',
     product: {
@@ -221,13 +240,17 @@ export function boundaryOf(
       anonymous === undefined
         ? null
         : { purposes: anonymous.purposes.toSorted(), claims: exact(anonymous.claims ?? {}) },
+    ...(Object.keys(issuers).length === 0 ? {} : { issuers }),
     ...(contract.evidence?.literals === 'sealed' ? { evidence: { literals: 'sealed' as const } } : {}),
     session: { scope: session.scope ?? 'request', maxScope: session.maxScope ?? session.scope ?? 'request' },
     ...sourcesOf(contract, environment),
     ...sqlOf(contract, report),
+    ...(rules.quality === undefined ? {} : { quality: rules.quality }),
+    ...serviceLevelsOf(contract),
     functions: request.functions,
     settings: prepared.settings,
     limits: prepared.limits,
+    ...(prepared.lowered.length === 0 ? {} : { lowered: prepared.lowered }),
     policies,
     engine: { name: 'datafusion', version: prepared.engineVersion },
   };

@@ -156,6 +156,10 @@ function explain(document: Told, errors: readonly ErrorObject[], value: unknown)
         );
       case 'minimum':
         return document.problem(path, `expected ${String(error.params['limit'])} or more`, describe(error));
+      case 'minItems':
+        return document.problem(path, `expected ${String(error.params['limit'])} or more of them`, describe(error));
+      case 'maxItems':
+        return document.problem(path, `expected ${String(error.params['limit'])} or fewer of them`, describe(error));
       case 'maximum':
         return document.problem(path, `expected ${String(error.params['limit'])} or less`, describe(error));
       default:

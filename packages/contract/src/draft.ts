@@ -2,6 +2,7 @@ import type { BoundaryLimits, BoundarySetting } from './boundary.ts';
 import { isType } from './column-type.ts';
 import type { Document, Path } from './document.ts';
 import { nearest, type Problem } from './problem.ts';
+import { checkServiceLevels } from './quality/service-levels.ts';
 import type { Contract, Environment, Limits } from './schema.ts';
 import { checkStores } from './stores.ts';
 import { checkTypes } from './types.ts';
@@ -53,6 +54,7 @@ export function checkContract(draft: Draft): void {
   checkTypes(draft);
   checkTables(draft);
   checkPolicies(draft);
+  checkServiceLevels(draft);
   checkRest(draft);
 }
 
@@ -107,7 +109,7 @@ function checkPartitions(draft: Draft, name: string): void {
 }
 
 /** Why a path is not a plain path within its store, or null. */
-export function leavesStore(path: string): string | null {
+function leavesStore(path: string): string | null {
   if (path.startsWith('/') || /^[A-Za-z][A-Za-z0-9+.-]*:/.test(path)) return 'is absolute';
   // oxlint-disable-next-line no-control-regex
   if (/[%\\\u0000-\u001f?#*[\]{}]/.test(path)) return 'has a character that can mean something else';
@@ -300,4 +302,10 @@ export function effectiveLimits(contract: Limits = {}, environment: Limits = {})
     concurrency: amount('concurrency', number),
     queue: amount('queue', number),
   };
+}
+
+/** Limits that are lower than the contract's own, sorted. */
+export function loweredIn(limits: BoundaryLimits, own: BoundaryLimits): readonly (keyof BoundaryLimits)[] {
+  const names = Object.keys(limits) as (keyof BoundaryLimits)[];
+  return names.filter((name) => limits[name] < own[name]).toSorted();
 }

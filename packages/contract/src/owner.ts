@@ -65,7 +65,7 @@ export function ownerProblems(document: Document<Contract>, { owner }: Contract)
 }
 
 /** What is wrong with named keys. A key belongs to one name. */
-export function namedProblems<T>(
+function namedProblems<T>(
   document: Pick<Document<T>, 'sqlProblem' | 'problem'>,
   path: Path,
   named: NamedKeys,

@@ -4,6 +4,8 @@ import { EvidenceDatabase } from './evidence-database-schema.ts';
 import { Evidence, SealPeriod } from './evidence-schema.ts';
 import { Exports } from './exports-schema.ts';
 import { BreakGlass, Owner } from './owner-schema.ts';
+import { QualitySchedule } from './quality-schedule-schema.ts';
+import { Quality, ServiceLevels } from './quality/schema.ts';
 import { Duration, map, NAME, oneOf, opt, PATH, path, strict, text } from './schema-parts.ts';
 import { Credentials, Store, StoreBinding } from './store-schema.ts';
 import { SIZE_PATTERN } from './units.ts';
@@ -39,8 +41,8 @@ export const Limits = Type.Object(
     nodes: opt(Count('Parts of a parsed statement')),
     depth: opt(Count('Nesting of a parsed statement, flat operator chains counted as they nest')),
     steps: opt(Count('Steps of a plan once views and WITH are expanded')),
-    concurrency: opt(Count('Sessions of the product at once')),
-    queue: opt(Count('Requests that may wait for one of those', 0)),
+    concurrency: opt(Count('Sessions that a tenant has on the version at once')),
+    queue: opt(Count('Requests of a tenant that may wait for one of those', 0)),
   },
   { ...strict, description: 'What a session may use up. All are hard' },
 );
@@ -65,6 +67,7 @@ const Column = Type.Object(
         uniqueItems: true,
       }),
     ),
+    quality: opt(Quality),
   },
   strict,
 );
@@ -167,6 +170,7 @@ export const Contract = Type.Object(
               'In place of columns: an ODCS v3 file that has them, relative to this one; after # the object, where it has another name',
             ),
           ),
+          quality: opt(Quality),
         },
         strict,
       ),
@@ -179,6 +183,7 @@ export const Contract = Type.Object(
         'Queries with a name',
       ),
     ),
+    serviceLevels: opt(ServiceLevels),
     functions: opt(
       Type.Object(
         {
@@ -319,6 +324,7 @@ export const Environment = Type.Object(
     evidenceDatabase: opt(EvidenceDatabase),
     keys: opt(path('File of hashed API keys, relative to this file')),
     drift: opt(Drift),
+    quality: opt(QualitySchedule),
     exports: opt(Exports),
     identity: opt(
       Type.Object(

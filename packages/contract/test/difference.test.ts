@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import {
   type Boundary,
+  type BoundaryRule,
   difference,
   type Implication,
   type Implied,
@@ -180,6 +181,18 @@ function owned(owner: Partial<Boundary['product']['owner']>): Partial<Boundary> 
   return { product: { ...base.product, owner: { ...base.product.owner, ...owner } } };
 }
 
+const issuer: NonNullable<Boundary['issuers']>[string] = {
+  audience: 'ambit',
+  jwks: 'https://id/keys',
+  algorithms: ['ES256'],
+  tenant: 'mobility',
+  type: null,
+  principal: 'sub',
+  roles: 'roles',
+  kind: null,
+  claims: {},
+};
+
 describe('other members', () => {
   test.each<[string, Partial<Boundary>, Partial<Boundary>, string, string]>([
     [
@@ -218,6 +231,37 @@ describe('other members', () => {
       'widens',
     ],
     ['functions more', {}, { functions: [...base.functions, 'upper', 'trim'].toSorted() }, 'widens', 'narrows'],
+    ['an issuer more', {}, { issuers: { 'https://id': issuer } }, 'widens', 'narrows'],
+    ...Object.entries({
+      audience: 'others',
+      jwks: 'other.json',
+      tenant: 'other',
+      principal: 'name',
+      roles: 'groups',
+      kind: 'kind',
+      claims: { state: 'home' },
+    }).map(([member, other]): [string, Partial<Boundary>, Partial<Boundary>, string, string] => [
+      `another ${member} of an issuer`,
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, [member]: other } } },
+      'widens',
+      'widens',
+    ]),
+    [
+      'an algorithm more',
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, algorithms: ['ES256', 'RS256'] } } },
+      'widens',
+      'narrows',
+    ],
+    [
+      'one type of tokens',
+      { issuers: { 'https://id': issuer } },
+      { issuers: { 'https://id': { ...issuer, type: 'at+JWT' } } },
+      'narrows',
+      'widens',
+    ],
+    ['a limit that the environment sets', {}, { lowered: ['rows'] }, 'changes', 'changes'],
     ['a higher limit', {}, { limits: { ...base.limits, rows: 2 } }, 'widens', 'narrows'],
     ['another engine', {}, { engine: { name: 'datafusion', version: '56.0.0' } }, 'changes', 'changes'],
   ])('%s', async (_, before, after, effect, back) => {
@@ -249,5 +293,78 @@ describe('other members', () => {
     expect(await found(less)).toBe('narrows');
     expect(await found({ ...less, engine: { name: 'datafusion', version: '56.0.0' } })).toBe('changes');
     expect(await found({ ...less, limits: { ...base.limits, rows: 2 } })).toBe('widens');
+  });
+});
+
+describe('promises', () => {
+  const rule = (more: Partial<BoundaryRule> = {}): BoundaryRule => ({
+    description: '',
+    dimension: null,
+    column: 'delay',
+    measure: { metric: 'nullValues' },
+    unit: 'rows',
+    operator: 'mustBe',
+    than: ['0'],
+    severity: 'error',
+    onFailure: 'report',
+    ...more,
+  });
+  const rules = (one: BoundaryRule): Partial<Boundary> => ({ quality: { flights: { 'delay.there': one } } });
+
+  test('of what data is like show nobody more or less rows', async () => {
+    const subject = 'quality rule `delay.there` of table `flights`';
+    expect(await linesOf({}, rules(rule()))).toMatchObject([
+      { path: '/quality/flights/delay.there', subject, before: null, after: 'nullValues mustBe 0', effect: 'changes' },
+    ]);
+    expect(await linesOf(rules(rule()), {})).toMatchObject([{ effect: 'changes', after: null }]);
+    for (const other of [
+      { than: ['1'] },
+      { operator: 'mustNotBe' },
+      { unit: 'percent' },
+      { severity: 'info' },
+    ] as const)
+      expect(await linesOf(rules(rule()), rules(rule(other)))).toMatchObject([{ effect: 'changes' }]);
+  });
+
+  test('that close a table let nobody read it where they fail, and what they fail nobody can compare', async () => {
+    const closing = rules(rule({ onFailure: 'close' }));
+    expect(await linesOf({}, closing)).toMatchObject([{ effect: 'narrows' }]);
+    expect(await linesOf(closing, {})).toMatchObject([{ effect: 'widens' }]);
+    expect(await linesOf(rules(rule()), closing)).toMatchObject([{ effect: 'narrows', after: 'close' }]);
+    expect(await linesOf(closing, rules(rule()))).toMatchObject([{ effect: 'widens' }]);
+    expect(await linesOf(closing, rules(rule({ onFailure: 'close', than: ['1'] })))).toMatchObject([
+      { effect: 'widens', subject: 'the threshold of quality rule `delay.there` of table `flights`' },
+    ]);
+  });
+
+  test('of the service are words', async () => {
+    const level = {
+      description: '',
+      property: 'freshness',
+      value: 1,
+      unit: 'd',
+      element: 'flights.date',
+      driver: null,
+    };
+    expect(await linesOf({}, { serviceLevels: { fresh: level } })).toMatchObject([
+      { path: '/serviceLevels/fresh', after: 'freshness 1 d of flights.date', effect: 'changes' },
+    ]);
+    expect(
+      await linesOf({ serviceLevels: { fresh: level } }, { serviceLevels: { fresh: { ...level, value: 2 } } }),
+    ).toMatchObject([{ path: '/serviceLevels/fresh/value', before: '1', after: '2', effect: 'changes' }]);
+  });
+
+  test('change nothing of what a row filter can be compared by', async () => {
+    const filter = (where: string) => ({ f: { ...rowFilter('flights'), where } });
+    const asked: string[] = [];
+    const watched: Implication = {
+      ...deciding(),
+      implies: async (around) => {
+        asked.push(...around.unchanged);
+        return { answer: 'yes', reason: '' };
+      },
+    };
+    await linesOf({ rowFilters: filter('a') }, { rowFilters: filter('b'), ...rules(rule()) }, watched);
+    expect(asked).toContain('flights');
   });
 });

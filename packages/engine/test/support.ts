@@ -28,6 +28,7 @@ export async function engineWith(config: Partial<EngineConfig> = {}): Promise<En
     memoryBytes: 256 * 2 ** 20,
     spillBytes: 0,
     roots: [data],
+    endpoints: [],
     log: () => {},
     ...config,
   });
@@ -46,7 +47,7 @@ export async function templateOf(engine: Engine, mark = 'a'): Promise<SessionTem
   const { settings } = await engine.catalog();
   return {
     boundary: `sha256:${mark}`,
-    stores: { files: { kind: 'local', root: data, credential: null } },
+    stores: { files: { kind: 'local', root: data } },
     sources: {
       numbers: {
         store: 'files',
@@ -87,6 +88,7 @@ export function sessionOf({ sql = short, tenant = 'a', deadlineMs = 60_000 }: As
     purpose: 'test',
     claims: {},
     clockMicros: 0,
+    credentials: {},
     limits: {
       deadlineMs,
       memoryBytes: 128 * 2 ** 20,

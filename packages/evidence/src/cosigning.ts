@@ -9,7 +9,7 @@ import { CHECKPOINT, type Published, type Publisher } from './publisher.ts';
 import { askWitness, type Witness, type WitnessAddress, witnessOf } from './witness.ts';
 
 /** Where the newest cosigned checkpoint lies. With the id of a witness's key behind it: the newest that this witness cosigned. */
-export const COSIGNED = `${CHECKPOINT}.cosigned`;
+const COSIGNED = `${CHECKPOINT}.cosigned`;
 
 /** Whether a file of this name holds a cosigned checkpoint. */
 export function isCosigned(name: string): boolean {

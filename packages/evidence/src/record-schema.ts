@@ -35,6 +35,13 @@ const opening = about(object({ ...signed, until: text }), 'What an operator sign
 const opened = { product: text, version: text, environment: text, fingerprint: digest };
 const cause = about({ enum: ['files', 'signal'] }, 'Files that changed, or an operator');
 
+const promised = {
+  kind: about({ enum: ['rule', 'service-level'] }, 'A rule of quality, or how old data may be'),
+  table: text,
+  column: sometimes,
+  name: about(text, 'As the boundary names it'),
+};
+
 const envelope: Members<RecordEnvelope> = {
   v: { const: 1 },
   seq: about(count, 'Position in the log, from 0, without gaps'),
@@ -81,6 +88,34 @@ const bodies: Bodies = {
     files: about(count, 'Files that were looked at'),
     filesTotal: about(count, 'Files that there are'),
     accesses: about({ type: 'array' }, 'What was read to tell'),
+  },
+  'quality.started': {
+    check: about(text, 'Id of the check'),
+    ...opened,
+    review: about(digest, 'See `review.applied`'),
+    clockMicros: about({ type: 'integer' }, 'What now() says: microseconds since 1970'),
+    promises: { type: 'array', items: object(promised), description: 'What the data is about to be held against' },
+  },
+  'quality.checked': {
+    check: about(text, 'Id of the check'),
+    started: about(count, '`seq` of `quality.started`'),
+    ...opened,
+    results: {
+      type: 'array',
+      items: object({
+        ...promised,
+        status: about({ enum: ['passed', 'failed', 'error'] }, 'error: there is no number to compare'),
+        severity: text,
+        promise: about(text, 'What the number must be'),
+        value: about(sometimes, 'The one number that the rule asks for. It is for the owner'),
+        code: about(sometimes, 'Why there is none'),
+        micros: count,
+      }),
+      description: 'In the order in which they were named',
+    },
+    closed: about(texts, 'Tables that nobody reads from here on because of it'),
+    accesses: about({ type: 'array' }, 'What was read to tell; of more than a thousand objects the first by name'),
+    objects: about(count, 'Objects that were read'),
   },
   'review.applied': {
     digest: about(digest, 'Of all the members after it'),

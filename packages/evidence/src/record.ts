@@ -105,6 +105,62 @@ export interface SourceDrifted {
   readonly accesses: Json;
 }
 
+/** What a product's data is about to be held against, by the server itself: durable before the engine reads anything. */
+export interface QualityStarted {
+  readonly type: 'quality.started';
+  readonly check: string;
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  /** Because of what the boundary is served: see `review.applied`. Absent where no owner has to approve it. */
+  readonly review?: string;
+  /** What `now()` says while it runs: microseconds since 1970 UTC. */
+  readonly clockMicros: number;
+  readonly promises: readonly Promised[];
+}
+
+/** A rule of quality, or a service level that says how old data may be. */
+export interface Promised {
+  readonly kind: 'rule' | 'service-level';
+  readonly table: string;
+  readonly column: string | null;
+  /** As the boundary names it: `enough`, `origin.known`. */
+  readonly name: string;
+}
+
+/** How it ended. At most one for each `quality.started`; where it is missing, the process was ended before. */
+export interface QualityChecked {
+  readonly type: 'quality.checked';
+  readonly check: string;
+  /** `seq` of the record that began it. */
+  readonly started: number;
+  readonly product: string;
+  readonly version: string;
+  readonly environment: string;
+  readonly fingerprint: string;
+  /** In the order in which they were named. */
+  readonly results: readonly QualityResult[];
+  /** Tables that nobody reads from here on because of it. */
+  readonly closed: readonly string[];
+  /** What was read to tell: of so many objects. Of more than a thousand the first by name are here. */
+  readonly accesses: Json;
+  readonly objects: number;
+}
+
+export interface QualityResult extends Promised {
+  /** `error`: there is no number to compare. */
+  readonly status: 'passed' | 'failed' | 'error';
+  readonly severity: string;
+  /** What the number must be, as the contract says it. */
+  readonly promise: string;
+  /** The one number that the rule asks for, as text; null where there is none. */
+  readonly value: string | null;
+  /** Why there is none. */
+  readonly code: string | null;
+  readonly micros: number;
+}
+
 /** A review that counts towards a boundary. */
 export interface AppliedReview {
   /** Of its statement. */
@@ -305,6 +361,8 @@ export type RecordBody =
   | EvidenceGap
   | BoundaryLoaded
   | SourceDrifted
+  | QualityStarted
+  | QualityChecked
   | ReviewApplied
   | BreakGlassOpened
   | BreakGlassEnded

@@ -1,5 +1,5 @@
 import { parseVerifierKey } from './note.ts';
-import type { EvidenceRecord } from './record.ts';
+import type { EvidenceRecord, Promised } from './record.ts';
 import { followSession } from './recovery.ts';
 import type { SegmentHeader } from './segment.ts';
 import { rotationHolds } from './signer.ts';
@@ -13,6 +13,10 @@ export class Story {
   /** Verifier keys, each with the number of records from which on it signs. */
   readonly #keys: { readonly from: number; readonly key: string }[] = [];
   #open = new Map<string, number>();
+  /** Checks of quality that were begun and not ended, each with what was to be checked. */
+  readonly #checks = new Map<string, { readonly seq: number; readonly promises: string }>();
+  /** The first record that is there since the last that was lost. */
+  #from = 0;
   #at = '';
   /** By process run: several write a log that is shared. */
   readonly #monotonic = new Map<string, bigint>();
@@ -52,7 +56,8 @@ export class Story {
     this.#resume(header);
   }
 
-  #resume({ open, after }: SegmentHeader): void {
+  #resume({ open, after, first }: SegmentHeader): void {
+    this.#from = first;
     this.#open = new Map(open);
     this.#at = after;
   }
@@ -84,9 +89,28 @@ export class Story {
       wrong('is an outcome that answers no intent');
     }
     followSession(this.#open, record);
+    if (record.type === 'quality.started' || record.type === 'quality.checked') this.#check(record, wrong);
     if (record.type === 'log.opened') this.#opened(record, wrong);
     if (record.type === 'key.rotated') this.#rotated(record, wrong);
     if (record.type === 'evidence.pruned') this.#prunedSaid = Math.max(this.#prunedSaid, record.first);
+  }
+
+  /** A check says what it will look at before it looks, and tells of that and of nothing else. */
+  #check(
+    record: Extract<EvidenceRecord, { type: 'quality.started' | 'quality.checked' }>,
+    wrong: (reason: string) => void,
+  ): void {
+    if (record.type === 'quality.started') {
+      if (this.#checks.has(record.check)) wrong('begins a check of quality a second time');
+      this.#checks.set(record.check, { seq: record.seq, promises: promisesText(record.promises) });
+      return;
+    }
+    const begun = this.#checks.get(record.check);
+    this.#checks.delete(record.check);
+    // What began it went with a segment that is not there.
+    if (begun === undefined && record.started < this.#from) return;
+    if (begun?.seq !== record.started) wrong('is the end of a check of quality that was not begun');
+    else if (begun.promises !== promisesText(record.results)) wrong('tells of other rules than were to be checked');
   }
 
   #time({ at, boot, monotonic }: EvidenceRecord, wrong: (reason: string) => void): void {
@@ -125,4 +149,8 @@ export class Story {
       reason: `records 0 to ${first - 1} are missing, and no record says that they were removed for their age`,
     });
   }
+}
+
+function promisesText(promises: readonly Promised[]): string {
+  return JSON.stringify(promises.map(({ kind, table, column, name }) => [kind, table, column, name]));
 }

@@ -1,5 +1,5 @@
 /** What leaves the evidence for other systems: OpenLineage, OpenTelemetry, Prometheus. */
-export { type Endpoint, type ExportsConfig, ExportsInvalid } from './config.ts';
+export { type Endpoint, ExportsInvalid } from './config.ts';
 export { type Exports, type ExportsOptions, startExports } from './exports.ts';
 export { runId } from './identity.ts';
 export { sessionFacetSchema } from './openlineage/facets.ts';

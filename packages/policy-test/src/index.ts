@@ -1,7 +1,7 @@
 /** Policy tests: as this subject with this purpose, this query gives that; run on the one path, without a server. */
-export { type Coverage, coverageOf, type Governed } from './coverage.ts';
-export { junit } from './junit.ts';
-export { type Unnoticed, unnoticed } from './mutants.ts';
-export { type Result, results, type Results } from './results.ts';
-export { findSuites, type PolicyTest, readSuite, type Suite } from './suite.ts';
-export { runTests, type Ran } from './run.ts';
+export type { Governed } from './coverage.ts';
+export { junit, type JunitSuite, junitOf } from './junit.ts';
+export { unnoticed } from './mutants.ts';
+export { results, type Results } from './results.ts';
+export { findSuites, readSuite, type Suite } from './suite.ts';
+export { type Running, runTests } from './run.ts';

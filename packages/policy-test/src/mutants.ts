@@ -1,8 +1,7 @@
 import { type Boundary, fingerprint } from '@ambit/contract';
-import type { Engine } from '@ambit/engine';
 import { compilePolicies, PolicyInvalid, withoutPolicies } from '@ambit/policy';
 import type { Product } from '@ambit/session';
-import { runTests } from './run.ts';
+import { type Running, runTests } from './run.ts';
 import type { PolicyTest } from './suite.ts';
 
 /** A part of a policy that no test would miss. */
@@ -23,14 +22,14 @@ interface Mutant extends Unnoticed {
 export async function unnoticed(
   product: Product,
   tests: readonly PolicyTest[],
-  engine: Engine,
+  running: Running,
 ): Promise<readonly Unnoticed[]> {
   const found: Unnoticed[] = [];
   for (const { what, name, boundary } of mutantsOf(product.boundary)) {
     const without = mutated(product, boundary);
     // Without it the policies are none: whatever took it away would be told when it is loaded.
     if (without === null) continue;
-    const ran = await runTests(without, tests, engine, (one) => one.complaints.length > 0);
+    const ran = await runTests(without, tests, running, (one) => one.complaints.length > 0);
     if (ran.every(({ complaints }) => complaints.length === 0)) found.push({ what, name });
   }
   return found;

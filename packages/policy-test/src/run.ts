@@ -20,6 +20,13 @@ export interface Ran {
   readonly decisions: readonly Decision[];
 }
 
+/** What tests run with. */
+export interface Running {
+  readonly engine: Engine;
+  /** Ends them early: the session that runs is cancelled, and its reason is thrown. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs tests of a product on the one path, each with a session of its own. What they leave as evidence is in a folder that is
  * gone afterwards. `until`: stops after the first test for which it is true.
@@ -27,7 +34,7 @@ export interface Ran {
 export async function runTests(
   product: Product,
   tests: readonly PolicyTest[],
-  engine: Engine,
+  { engine, signal }: Running,
   until: (ran: Ran) => boolean = () => false,
 ): Promise<readonly Ran[]> {
   const folder = await mkdtemp(join(tmpdir(), 'ambit-test-'));
@@ -37,7 +44,8 @@ export async function runTests(
       const path = new Path(new Served({ products: [product], engine }), log);
       const all: Ran[] = [];
       for (const test of tests) {
-        const ran = await runTest(path, product, log, test);
+        const ran = await runTest(path, product, log, test, signal);
+        signal.throwIfAborted();
         all.push(ran);
         if (until(ran)) break;
       }
@@ -50,9 +58,15 @@ export async function runTests(
   }
 }
 
-async function runTest(path: Path, product: Product, log: EvidenceLog, test: PolicyTest): Promise<Ran> {
+async function runTest(
+  path: Path,
+  product: Product,
+  log: EvidenceLog,
+  test: PolicyTest,
+  signal: AbortSignal,
+): Promise<Ran> {
   const started = performance.now();
-  const { seen, session, decisions } = await ask(path, product, test);
+  const { seen, session, decisions } = await ask(path, product, test, signal);
   const evidence = session === null ? null : await log.session(session);
   const millis = Math.round(performance.now() - started);
   return { test, complaints: complaints(test.expect, seen), millis, evidence, decisions };
@@ -64,7 +78,7 @@ interface Asked {
   readonly decisions: readonly Decision[];
 }
 
-async function ask(path: Path, product: Product, test: PolicyTest): Promise<Asked> {
+async function ask(path: Path, product: Product, test: PolicyTest, signal: AbortSignal): Promise<Asked> {
   const subject = subjectOf(test, product);
   if ('action' in test.ask) {
     const decision = mayReadEvidence(product.policies, subject, test.purpose);
@@ -81,7 +95,7 @@ async function ask(path: Path, product: Product, test: PolicyTest): Promise<Aske
       parametersFrom: 'json',
       format: 'json',
       traceparent: null,
-      signal: new AbortController().signal,
+      signal,
     });
     return { seen: await rowsOf(answer), session: answer.session, decisions: [] };
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Grant, GrantedTable, Governor } from './grant.ts';
 
 /** One thing that a subject would see more of, less of, or otherwise. */
 export interface Difference {
-  /** `changed`: the text differs, and only who wrote it knows whether it shows more or less. */
+  /** `changed`: the text differs, and nobody could tell whether it shows more or less. */
   readonly effect: 'more' | 'less' | 'changed';
   readonly kind: 'table' | 'column' | 'row filter' | 'mask' | 'view' | 'function' | 'query' | 'source';
   /** `flights`, `flights.delay`, `flights: own-state`. */
@@ -16,11 +16,21 @@ export interface Granted {
   readonly boundary: Boundary;
 }
 
-/** What a subject with the second grant sees more or less of than with the first. Structure is compared, no rows. */
-export function compareGrants(before: Granted, after: Granted): readonly Difference[] {
+/** What a row filter or mask shows that says something else; `same`: what it showed, in other words. */
+export type Meaning = (kind: 'row filter' | 'mask', id: string) => Difference['effect'] | 'same';
+
+/**
+ * What a subject with the second grant sees more or less of than with the first. Structure is compared, no rows; what other
+ * words of a row filter or mask mean tells `meaning`.
+ */
+export function compareGrants(
+  before: Granted,
+  after: Granted,
+  meaning: Meaning = () => 'changed',
+): readonly Difference[] {
   return [
     ...names('table', Object.keys(before.grant.tables), Object.keys(after.grant.tables)),
-    ...both(before.grant.tables, after.grant.tables).flatMap((table) => compareTable(table, before, after)),
+    ...both(before.grant.tables, after.grant.tables).flatMap((table) => compareTable(table, before, after, meaning)),
     ...texts('view', before.grant.views, after.grant.views, sqlOf(before.boundary.views), sqlOf(after.boundary.views)),
     ...names('function', before.grant.functions, after.grant.functions),
     ...texts(
@@ -43,7 +53,7 @@ export function effectOf(differences: readonly Difference[]): 'same' | 'more' | 
 
 type Text = (name: string) => string;
 
-function compareTable(table: string, before: Granted, after: Granted): readonly Difference[] {
+function compareTable(table: string, before: Granted, after: Granted, meaning: Meaning): readonly Difference[] {
   const [old, now] = [before.grant.tables[table] as GrantedTable, after.grant.tables[table] as GrantedTable];
   const qualified = (name: string): string => `${table}.${name}`;
   const columns = (granted: GrantedTable): readonly string[] => granted.columns.map(({ name }) => qualified(name));
@@ -55,30 +65,46 @@ function compareTable(table: string, before: Granted, after: Granted): readonly 
       ? []
       : [{ effect: 'changed', kind: 'source', name: table } as const]),
     ...names('column', columns(old), columns(now)),
-    ...governors('row filter', table, applying(old.filters), applying(now.filters), whereOf(before), whereOf(after)),
+    ...governors(
+      { kind: 'row filter', on: table, oldText: whereOf(before), nowText: whereOf(after), meaning },
+      applying(old.filters),
+      applying(now.filters),
+    ),
     ...[...oldMasks].flatMap(([column, masks]) => {
       const others = nowMasks.get(column);
-      return others === undefined ? [] : governors('mask', column, masks, others, withOf(before), withOf(after));
+      if (others === undefined) return [];
+      const compared = { kind: 'mask', on: column, oldText: withOf(before), nowText: withOf(after), meaning } as const;
+      return governors(compared, masks, others);
     }),
   ];
 }
 
+/** Row filters of a table, or masks of a column. */
+interface Governing {
+  readonly kind: 'row filter' | 'mask';
+  readonly on: string;
+  readonly oldText: Text;
+  readonly nowText: Text;
+  readonly meaning: Meaning;
+}
+
 /** A filter or mask that is new shows less; one that is gone, or that the subject is exempted from now, shows more. */
 function governors(
-  kind: 'row filter' | 'mask',
-  on: string,
+  { kind, on, oldText, nowText, meaning }: Governing,
   old: readonly string[],
   now: readonly string[],
-  oldText: Text,
-  nowText: Text,
 ): readonly Difference[] {
   const told = (effect: Difference['effect'], id: string): Difference => ({ effect, kind, name: `${on}: ${id}` });
   const stay = old.filter((id) => now.includes(id));
-  const moved = stay.join('\n') === now.filter((id) => old.includes(id)).join('\n') ? [] : stay;
+  const moved = stay.join('\n') !== now.filter((id) => old.includes(id)).join('\n');
   return [
     ...old.filter((id) => !now.includes(id)).map((id) => told('more', id)),
     ...now.filter((id) => !old.includes(id)).map((id) => told('less', id)),
-    ...stay.filter((id) => oldText(id) !== nowText(id) || moved.includes(id)).map((id) => told('changed', id)),
+    ...stay.flatMap((id) => {
+      if (moved) return [told('changed', id)];
+      const effect = oldText(id) === nowText(id) ? 'same' : meaning(kind, id);
+      return effect === 'same' ? [] : [told(effect, id)];
+    }),
   ];
 }
 

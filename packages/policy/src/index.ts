@@ -1,6 +1,6 @@
 /** Subject, purpose and boundary to grant: Cedar decides. */
 export { authorize, mayReadEvidence, mayReview } from './authorize.ts';
-export { compareGrants, type Difference, effectOf, type Granted } from './compare.ts';
+export { compareGrants, type Difference, effectOf, type Granted, type Meaning } from './compare.ts';
 export { type CompiledPolicies, compilePolicies, PolicyInvalid, validatePolicies } from './compile.ts';
 export { withPolicies } from './difference/reader.ts';
 export type {

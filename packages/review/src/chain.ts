@@ -59,10 +59,12 @@ export interface Verdict extends Coverage {
   readonly root: string | null;
   /** What differs from what it takes the place of. */
   readonly difference: Difference;
+  /** Whether owners approved this version once, if with another boundary, whatever has ended that: its name has meant it. */
+  readonly published: boolean;
 }
 
 /** Boundaries that were approved, with the first boundaries of their chains. Time ends none of them: it ends being served. */
-export function establishedOf(archive: Archive): ReadonlyMap<string, ReadonlySet<string>> {
+function establishedOf(archive: Archive): ReadonlyMap<string, ReadonlySet<string>> {
   const links = linksOf(archive);
   const roots = new Map<string, Set<string>>();
   const waiting = [NOTHING];
@@ -117,6 +119,21 @@ function changeOf(archive: Archive, from: string, to: Named, effect: Effect): Ch
 
 /** Whether a boundary is approved now. Where it is not: what it would take, from what was approved last. */
 export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
+  const verdict = judged(archive, to, asked);
+  return { ...verdict, published: verdict.covered || wasPublished(archive, to, asked.root ?? null) };
+}
+
+/** Whether reviews ever led to a boundary of this version: time and revocations do not undo that it was served. */
+function wasPublished(archive: Archive, { boundary }: Named, root: string | null): boolean {
+  const { name, version } = boundary.product;
+  return [...establishedOf({ ...archive, revocations: [] })].some(([fingerprint, roots]) => {
+    const one = archive.boundaries.get(fingerprint);
+    if (one?.product.name !== name || one.environment !== boundary.environment) return false;
+    return one.product.version === version && (root === null || roots.has(root));
+  });
+}
+
+function judged(archive: Archive, to: Named, asked: Asked): Judged {
   const established = establishedOf(archive);
   const judging: Judging = { ...archive, authors: asked.authors ?? [], now: asked.now };
   const steps = asked.from === undefined ? stepsTo(archive, to, asked.now, established) : [asked.from];
@@ -135,7 +152,10 @@ export function verdictOf(archive: Archive, to: Named, asked: Asked): Verdict {
   return { ...chosen, refusals: [...chosen.refusals, ...archive.refusals] };
 }
 
-function rank({ covered, until, counted, from }: Verdict): number {
+/** A verdict on a boundary alone. */
+type Judged = Omit<Verdict, 'published'>;
+
+function rank({ covered, until, counted, from }: Judged): number {
   if (covered) return until ?? 0;
   return counted.length > 0 ? -1 : from === NOTHING ? -3 : -2;
 }
@@ -195,11 +215,11 @@ function lastOf(
 }
 
 function rooted(
-  found: Omit<Verdict, 'root'>,
+  found: Omit<Judged, 'root'>,
   from: string,
   roots: ReadonlySet<string>,
   remembered: string | null,
-): Verdict {
+): Judged {
   const [any] = roots;
   if (any === undefined) {
     const message = `no unbroken chain of reviews leads to ${short(from)}, whose place it takes`;
@@ -212,12 +232,12 @@ function rooted(
   return uncovered({ ...found, root: any }, { code: 'chain_reset', file: null, who: null, message, hint });
 }
 
-function uncovered(verdict: Verdict, why: Refusal): Verdict {
+function uncovered(verdict: Judged, why: Refusal): Judged {
   return { ...verdict, covered: false, until: null, refusals: [why, ...verdict.refusals] };
 }
 
 /** What it takes the place of is not there to be looked at. */
-function broken(from: string, to: Named, difference: Difference): Verdict {
+function broken(from: string, to: Named, difference: Difference): Judged {
   const message = `the boundary ${short(from)}, whose place it takes, is not kept beside its reviews`;
   const hint = 'put back the file of that boundary, or approve the change from what was approved last';
   const reviewers = to.boundary.product.owner.reviewers.map(({ name }) => name);

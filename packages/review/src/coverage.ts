@@ -77,7 +77,7 @@ export interface Judging {
 const USUAL = { widens: 2, narrows: 1, changes: 1 } as const;
 
 /** People that an effect needs: what a contract asked for before counts as much as what it asks for now. */
-export function peopleNeeded(effect: Effect, owners: readonly (Owner | null)[]): number {
+function peopleNeeded(effect: Effect, owners: readonly (Owner | null)[]): number {
   return Math.max(USUAL[effect], ...owners.map((owner) => owner?.approvals?.[effect] ?? 0));
 }
 

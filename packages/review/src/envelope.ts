@@ -6,7 +6,7 @@ import { sshSigned } from './sshsig.ts';
 // writing it, so that no byte of it can be another.
 
 /** What the bytes of a payload are: an in-toto statement. */
-export const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
+const PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
 /** An envelope, as it was read. Nothing is known of its signature. */
 export interface Envelope {

@@ -1,31 +1,15 @@
 /** Review records, and the question: does this review cover this difference? Knows contracts and boundaries, and nothing above. */
-export { archiveMark, keepBoundary, keepReview, keepRevocation, readArchive, reviewsFolder } from './archive.ts';
-export {
-  type BreakGlass,
-  keepOpening,
-  type Opening,
-  openingOf,
-  readOpenings,
-  removeOpenings,
-} from './break-glass.ts';
+export { keepBoundary, keepReview, keepRevocation, readArchive, reviewsFolder } from './archive.ts';
+export { type BreakGlass, keepOpening, type Opening, openingOf, readOpenings, removeOpenings } from './break-glass.ts';
 export { type Archive, type Asked, differencesTo, stepsTo, type Verdict, verdictOf, withEffects } from './chain.ts';
-export {
-  type Change,
-  type Counted,
-  type Coverage,
-  coverageOf,
-  type Judging,
-  peopleNeeded,
-  short,
-  testsNeeded,
-} from './coverage.ts';
+export { type Counted, short, testsNeeded } from './coverage.ts';
 export { type Differ, differenceDigest, effectOf, type Named } from './difference.ts';
-export { type Envelope, readEnvelope, signedBytes, statementDigest } from './envelope.ts';
-export { Gate, type Standing, type Watched, whyRefused } from './gate.ts';
+export { readEnvelope } from './envelope.ts';
+export { Gate, type Standing, whyRefused } from './gate.ts';
 export { limits } from './limits.ts';
-export type { Refusal, RefusalCode } from './refusal.ts';
+export type { Refusal } from './refusal.ts';
 export { pemSigner, type SigningKey, SigningFailed, signStatement, sshSigner } from './sign.ts';
-export { BREAK_GLASS_NAMESPACE, parseSshSignature, REVIEW_NAMESPACE, sshSigned, unarmoured } from './sshsig.ts';
+export { BREAK_GLASS_NAMESPACE, REVIEW_NAMESPACE, sshSigned, unarmoured } from './sshsig.ts';
 export {
   BREAK_GLASS_TYPE,
   type BreakGlassStatement,

@@ -25,7 +25,7 @@ const MAGIC = 'SSHSIG';
 const USER_PRESENT = 1;
 
 /** Takes a signature apart; null if it is none. Nothing in it may be written in two ways. */
-export function parseSshSignature(bytes: Uint8Array): SshSignature | null {
+function parseSshSignature(bytes: Uint8Array): SshSignature | null {
   try {
     const reader = new SshReader(bytes);
     if (reader.take(MAGIC.length).toString('latin1') !== MAGIC || reader.uint32() !== 1) return null;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { approval, archive, boundary, differing, judged, person } from './support.ts';
+import { approval, archive, boundary, DAY, differing, judged, NOON, person, revocation } from './support.ts';
 
 // What one person may approve alone, one after the other, is never what two have to.
 
@@ -43,4 +43,21 @@ it('what two signed is, and what one may sign on top of it', async () => {
     await approval(bo, wide, last, { effect: 'changes' }),
   ];
   expect(await judged(archive(boundaries, [...founded, ...both]), last)).toMatchObject({ covered: true });
+});
+
+it('a version that owners approved once stays published, whatever ended that', async () => {
+  const revoked = await Promise.all(founded.map((review) => revocation(ann, review)));
+  for (const [files, now] of [
+    [archive([first], founded), NOON + 4_000 * DAY],
+    [archive([first], founded, revoked), NOON],
+  ] as const)
+    expect(await judged(files, first, { now })).toMatchObject({ covered: false, published: true });
+  // Another boundary of it is of the same version.
+  expect(await judged(archive([first], founded), last)).toMatchObject({ covered: false, published: true });
+});
+
+it('one that too few approved is not, nor one whose chain begins anew', async () => {
+  expect(await judged(archive([first], founded.slice(1)), first)).toMatchObject({ covered: false, published: false });
+  const other = archive([first], founded);
+  expect(await judged(other, first, { root: last.fingerprint })).toMatchObject({ covered: false, published: false });
 });

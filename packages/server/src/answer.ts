@@ -29,6 +29,7 @@ export function sendAnswer(
   tellDeprecation(reply, answer.product);
   return reply
     .header('ambit-session', answer.session)
+    .header('ambit-version', answer.product.version)
     .header('ambit-fingerprint', answer.fingerprint)
     .header('ambit-evidence', String(answer.evidence))
     .header('ambit-purpose', answer.purpose)

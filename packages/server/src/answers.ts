@@ -299,7 +299,10 @@ export const Alive = exactly(
       description: 'Files have changed since, and are wrong: what was served before is served still',
     },
   },
-  { breakGlass: { ...whole, description: 'Products that an operator opened though no owner approved them' } },
+  {
+    breakGlass: { ...whole, description: 'Products that an operator opened though no owner approved them' },
+    unapproved: { ...whole, description: 'Products that are not served because no owner approved them' },
+  },
 );
 export const Ready = exactly({ status: { const: 'ready' } });
 
@@ -327,6 +330,7 @@ export function json(description: string, schema: object): object {
 /** What a result's headers say. */
 const headers = {
   'Ambit-Session': { type: 'string', pattern: '^ses_[0-9a-f]{32}$', description: 'Id of the session' },
+  'Ambit-Version': { type: 'string', description: 'The version of the product that answered' },
   'Ambit-Fingerprint': { type: 'string', pattern: '^sha256:[0-9a-f]{64}$', description: 'The boundary it ran in' },
   'Ambit-Evidence': { type: 'integer', minimum: 0, description: 'Position of its intent in the evidence log' },
   'Ambit-Purpose': { type: 'string', description: 'Its purpose' },

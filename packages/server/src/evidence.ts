@@ -92,7 +92,7 @@ function consumersGrant(grant: Grant | null): object | null {
   return grant === null ? null : { ...grant, decisions: grant.decisions.filter(({ allowed }) => allowed) };
 }
 
-/** The boundary as far as it was granted, without the texts of policies and without where stores are. */
+/** The boundary as far as it was granted, without the texts of policies, where stores are, and who is believed. */
 function consumersBoundary(boundary: Boundary | null, grant: Grant | null): object | null {
   if (boundary === null || grant === null) return null;
   const granted = <V>(map: Readonly<Record<string, V>>, names: readonly string[]): Record<string, V> =>
@@ -109,7 +109,7 @@ function consumersBoundary(boundary: Boundary | null, grant: Grant | null): obje
     boundary.stores,
     Object.values(catalogs).map(({ store }) => store),
   );
-  const { credentials: _, ...shown } = boundary;
+  const { credentials: _c, issuers: _i, ...shown } = boundary;
   return {
     ...shown,
     product: { ...boundary.product, owner: { team: boundary.product.owner.team, reviewers: [] } },

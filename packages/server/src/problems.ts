@@ -47,7 +47,7 @@ export const problems = {
   limit_rows: [422, 'limits', 'The row limit of the session was reached'],
   limit_bytes: [422, 'limits', 'The byte limit of the session was reached'],
   limit_time: [504, 'limits', 'The time limit of the session was reached'],
-  limit_concurrency: [429, 'limits', 'Too many sessions of the product at once'],
+  limit_concurrency: [429, 'limits', 'Too many sessions of the tenant on the product at once'],
   cancelled: [409, 'session', 'The session was cancelled'],
   engine_unavailable: [503, 'engine', 'No worker can run the session'],
   engine_crashed: [502, 'engine', 'The worker of the session died'],

@@ -70,6 +70,7 @@ export async function startWorld(
     memoryBytes: 256 * 1024 ** 2,
     spillBytes: 0,
     roots: [join(folder, 'data')],
+    endpoints: [],
     log: () => {},
   });
   const products = await loadProducts(files, await loadEnvironment(null), engine);

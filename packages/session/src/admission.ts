@@ -5,7 +5,7 @@ interface Gate {
   readonly waiting: (() => void)[];
 }
 
-/** Sessions of a product at once, for each tenant: one tenant's crowd never closes the door to another. */
+/** Places for sessions, so many under each key: one key's crowd never closes the door to another's. */
 export class Admission {
   readonly #gates = new Map<string, Gate>();
 
@@ -36,7 +36,12 @@ export class Admission {
 
   async #wait(gate: Gate, queueMax: number, deadlineAt: number, gone: AbortSignal): Promise<void> {
     if (gate.waiting.length >= queueMax) {
-      throw new Refused('limit_concurrency', 'too many sessions of the product wait already', 'try again later', []);
+      throw new Refused(
+        'limit_concurrency',
+        'too many requests of the tenant wait for the product already',
+        'try again later',
+        [],
+      );
     }
     await new Promise<void>((enter, refuse) => {
       const entered = (): void => {

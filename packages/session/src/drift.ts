@@ -18,13 +18,18 @@ export interface TableState {
   readonly found: SourceState;
 }
 
-/** Tables that are closed because their data is not what their contract declares. */
+/** Tables that are closed because their data is not what their contract declares or promises. */
 export interface Drifts {
   closed(product: Product): ReadonlySet<string>;
 }
 
 /** Where nobody looks, nothing is closed: the engine holds each file against the contract when it reads it. */
 export const noDrifts: Drifts = { closed: () => new Set() };
+
+/** A table is closed where either says so. */
+export function eitherCloses(one: Drifts, other: Drifts): Drifts {
+  return { closed: (product) => new Set([...one.closed(product), ...other.closed(product)]) };
+}
 
 /** What is known of a table, and what the evidence says of it. */
 interface Known {
@@ -59,6 +64,7 @@ export class DriftWatch implements Drifts {
 
   /** Looks at what is served now and again. */
   every(ms: number, products: () => readonly Product[]): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = setInterval(() => void this.check(products()), ms);
     this.#timer.unref();
   }
@@ -142,8 +148,7 @@ async function look(
   request: InspectRequest,
 ): Promise<readonly TableState[]> {
   const report = await engine.inspect(request);
-  return Object.entries(report.sources).map(([table, source]) => {
-    const found = { ...source, drift: source.drift.map((one) => withoutValues(one, product, table)) };
+  return Object.entries(report.sources).map(([table, found]) => {
     return {
       product,
       table,
@@ -153,23 +158,14 @@ async function look(
   });
 }
 
-const HIDDEN = '?';
-
-/** Where a file has lost its header, what stands there is a row: of it only names that are declared are told. */
-function withoutValues(one: Drift, { boundary }: Product, table: string): Drift {
-  if (one.kind !== 'header') return one;
-  const declared = (boundary.tables[table]?.columns ?? []).map(({ name }) => name);
-  const names = (one.found ?? '').split(', ').map((name) => (declared.includes(name) ? name : HIDDEN));
-  return { ...one, found: names.join(', ') };
-}
-
 /** A difference between a contract and its data, as a sentence. */
 export function driftText({ kind, column, declared, found, object }: Drift): string {
   const sentences: Readonly<Record<Drift['kind'], string>> = {
-    appeared: `column \`${column}\` of type ${found} appeared in ${object}: no session sees it`,
+    appeared: `column \`${column}\`${found === null ? '' : ` of type ${found}`} appeared in ${object}: no session sees it`,
     vanished: `column \`${column}\` is not in ${object} any more`,
     retyped: `column \`${column}\` is ${found} in ${object}, and ${declared} in the contract`,
-    header: `the header of ${object} is \`${found}\`, and the contract declares \`${declared}\``,
+    repeated: `column \`${column}\` stands more than once in the header of ${object}`,
+    header: `the header of ${object} names no column of the contract`,
     unreadable: `${object} cannot be read: ${found}`,
     unreachable: `${object} cannot be asked for: ${found}`,
   };

@@ -27,6 +27,14 @@ export const limits = {
   inspectMs: 10 * 60_000,
   /** Runs of a replay, as long as nothing but the order of its rows can differ from the recorded ones. */
   replayRunsMax: 5,
+  /** Between two looks for products whose rules nobody has looked at yet. */
+  qualityNewMs: 5_000,
+  /** From a check that could not read a table, which is closed because of that, until the next. */
+  qualityAgainMs: 60_000,
+  /** Objects that the record of a check names. */
+  qualityObjectsMax: 1_000,
+  /** Bytes that the answer to a rule may have: it is one row of one or two numbers. */
+  qualityAnswerBytesMax: 64 * 1024,
   /** Files that an environment extends, one the other. */
   environmentBasesMax: 8,
   /** Asking for the keys of a role: so often, and for so long at a time. */

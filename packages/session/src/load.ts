@@ -15,6 +15,7 @@ import {
   fingerprint,
   formatProblem,
   inOrder,
+  judgeRules,
   notesOf,
   prepare,
   type Problem,
@@ -120,19 +121,24 @@ export async function loadProduct(
   if ('problems' in whole) return { problems: inOrder([...declared.problems, ...whole.problems]) };
   const { contract } = whole;
   const document = { ...declared, value: contract };
-  const prepared = prepare(document, contract, environment, facts);
+  const prepared = prepare(document, contract, environment, facts, whole.rules);
   const cedar = await readCedar(document, contract);
   const vouching = await certificatesOf(contract, environment);
-  const report = await engine.check(prepared.request);
+  const [report, ofRules] = await Promise.all([
+    engine.check(prepared.request),
+    prepared.rules.request === null ? { results: {} } : engine.check(prepared.rules.request),
+  ]);
+  const rules = judgeRules(document, prepared.rules, ofRules);
   const problems = [
     ...document.problems,
     ...prepared.problems,
     ...cedar.problems,
     ...vouching.problems,
     ...reportProblems(prepared, report),
+    ...rules.problems,
   ];
   if (problems.length > 0) return { problems: inOrder(problems) };
-  const boundary = boundaryOf(prepared, report, cedar.policies);
+  const boundary = boundaryOf(prepared, report, rules, cedar.policies);
   // The boundary names policy files as the contract does; a person looks for them beside it.
   const wrong = validatePolicies(boundary).map((problem) => ({ ...problem, file: join(dirname(file), problem.file) }));
   if (wrong.length > 0) return { problems: wrong };
@@ -144,7 +150,7 @@ export async function loadProduct(
     roots: rootsOf(contract, dirname(file), environment),
     certificates: vouching.certificates,
     credentials: bindingsOf(boundary, environment),
-    notes: notesOf(document, contract, environment),
+    notes: [...notesOf(document, contract, environment), ...whole.notes, ...prepared.rules.notes, ...rules.notes],
     problem: (path, ...said) => document.problem(path, ...said),
     files: [
       file,

@@ -1,22 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
-  type Columns,
-  columnsOf,
   type Contract,
   type DeclaredContract,
   type Document,
+  objectOf,
   OdcsContract,
   type Problem,
   readDocument,
+  type SayOfRule,
+  type TakenObject,
+  type TakenRules,
 } from '@ambit/contract';
+
+/** A contract with the columns of every table. */
+interface Whole {
+  readonly contract: Contract;
+  /** Rules that came with columns of ODCS files. */
+  readonly rules: TakenRules;
+  /** What of those files was left out. */
+  readonly notes: readonly Problem[];
+}
 
 /** The contract with the columns of every table: some may be declared in an ODCS file, where they stand once. */
 export async function withColumns(
   document: Document<DeclaredContract>,
   declared: DeclaredContract,
-): Promise<{ readonly contract: Contract } | { readonly problems: readonly Problem[] }> {
+): Promise<Whole | { readonly problems: readonly Problem[] }> {
   const problems: Problem[] = [];
+  const notes: Problem[] = [];
+  const rules = new Map<string, ReadonlyMap<string, SayOfRule>>();
   const tables: [string, Contract['tables'][string]][] = [];
   for (const [name, { columns, odcs, ...table }] of Object.entries(declared.tables)) {
     const say = (message: string, hint: string): void =>
@@ -29,11 +42,17 @@ export async function withColumns(
     } else {
       const found = await fromFile(document, name, odcs);
       if ('problems' in found) problems.push(...found.problems);
-      else tables.push([name, { ...table, columns: found.columns }]);
+      else {
+        const own = table.quality ?? {};
+        // What the contract itself says of a rule counts.
+        rules.set(name, new Map([...found.rules].filter(([id]) => !Object.hasOwn(own, id))));
+        notes.push(...found.notes);
+        tables.push([name, { ...table, columns: found.columns, quality: { ...found.quality, ...own } }]);
+      }
     }
   }
   if (problems.length > 0) return { problems };
-  return { contract: { ...declared, tables: Object.fromEntries(tables) } };
+  return { contract: { ...declared, tables: Object.fromEntries(tables) }, rules, notes };
 }
 
 /** ODCS files that a contract names, as paths. */
@@ -46,7 +65,7 @@ async function fromFile(
   document: Document<DeclaredContract>,
   table: string,
   named: string,
-): Promise<{ readonly columns: Columns } | { readonly problems: readonly Problem[] }> {
+): Promise<TakenObject | { readonly problems: readonly Problem[] }> {
   const [path = '', object = table] = named.split('#');
   const file = join(dirname(document.file), path);
   let text: string;
@@ -61,5 +80,5 @@ async function fromFile(
     return { problems: [problem] };
   }
   const odcs = readDocument<OdcsContract>(text, file, OdcsContract);
-  return odcs.value === null ? { problems: odcs.problems } : columnsOf(odcs, odcs.value, object);
+  return odcs.value === null ? { problems: odcs.problems } : objectOf(odcs, odcs.value, object, table);
 }

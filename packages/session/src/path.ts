@@ -140,7 +140,9 @@ export class Path {
   }
 
   #admit({ boundary }: Product, { subject, signal }: Request, watch: Watch): Promise<() => void> {
-    const key = `${boundary.product.name}@${boundary.product.version}\n${subject.tenant}`;
+    // Whoever comes without a credential is of the owner's tenant, and shall not crowd it out.
+    const whose = subject.kind === 'anonymous' ? null : subject.tenant;
+    const key = JSON.stringify([boundary.product.name, boundary.product.version, whose]);
     return this.#admission
       .enter(key, boundary.limits, watch.startedAt + boundary.limits.timeoutMs, signal)
       .finally(() => watch.mark('admit'));

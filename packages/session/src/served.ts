@@ -58,15 +58,25 @@ export class Served {
   }
 }
 
-/** The product of a name, which may ask for a version: `flights`, `flights@1`, `flights@1.2.0`. */
+/**
+ * The product of a name, which may ask for a version: `flights`, `flights@1`, `flights@1.2.0`. A version that no owner ever
+ * approved takes no name from one that somebody did; one whose approval has ended keeps its name, and is refused by it.
+ */
 export function productOf({ products }: Pick<Offer, 'products'>, asked: string): Product | undefined {
   const { name, version } = nameAndVersion(asked);
   const versions = products.filter(({ boundary }) => boundary.product.name === name);
-  const meant = meantBy(
-    version,
-    versions.map(({ boundary }) => boundary.product.version),
-  );
-  return versions.find(({ boundary }) => boundary.product.version === meant);
+  const meant = (among: readonly Product[]): string | null =>
+    meantBy(
+      version,
+      among.map(({ boundary }) => boundary.product.version),
+    );
+  const found = meant(versions.filter(isPublished)) ?? meant(versions);
+  return versions.find(({ boundary }) => boundary.product.version === found);
+}
+
+function isPublished({ standing }: Product): boolean {
+  const now = standing?.(Date.now());
+  return now === undefined || now.kind !== 'refused' || now.verdict.published;
 }
 
 /** The product that a session was on: its version, or where that is not served, what its name means now. */

@@ -2,14 +2,16 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::csv;
 use datafusion::arrow::ipc::writer::FileWriter;
 use datafusion::arrow::json::LineDelimitedWriter;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 
+use crate::kinds::PLANTED;
 use crate::tables::{Format, Row, Table};
 
 /// Name of the file of a table.
@@ -37,7 +39,7 @@ pub fn write(folder: &Path, table: &Table, rows: &[Row]) {
         }
         Format::Csv => {
             let mut writer = csv::WriterBuilder::new().with_header(true).build(file);
-            writer.write(&batch).expect("a batch");
+            writer.write(&elsewhere(&batch, table.chunk)).expect("a batch");
         }
         Format::Json => {
             let mut writer = LineDelimitedWriter::new(file);
@@ -45,6 +47,28 @@ pub fn write(folder: &Path, table: &Table, rows: &[Row]) {
             writer.finish().expect("an end");
         }
     }
+}
+
+/// Every other table in other places than declared, a column that nobody declared among them: its values are hidden, and
+/// differ between D and D' as their rows do.
+fn elsewhere(batch: &RecordBatch, chunk: usize) -> RecordBatch {
+    if !chunk.is_multiple_of(2) {
+        return batch.clone();
+    }
+    let columns = batch.schema();
+    let named = columns.fields().iter().zip(batch.columns());
+    let mut all: Vec<(String, ArrayRef)> = named
+        .map(|(field, values)| (field.name().clone(), Arc::clone(values)))
+        .collect();
+    all.reverse();
+    let told = format!("{:?}", batch.columns())
+        .bytes()
+        .fold(chunk, |sum, byte| sum.wrapping_mul(31) ^ usize::from(byte));
+    let word = |row: usize| format!("{PLANTED}{:05}x", told.wrapping_add(row) % 100_000);
+    let strange = StringArray::from_iter_values((0..batch.num_rows()).map(word));
+    all.insert(all.len() / 2, ("undeclared".into(), Arc::new(strange)));
+    RecordBatch::try_from_iter_with_nullable(all.into_iter().map(|(name, values)| (name, values, true)))
+        .expect("columns of one length")
 }
 
 fn parquet(file: File, batch: &RecordBatch, chunk: usize) {

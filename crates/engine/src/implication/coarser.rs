@@ -8,6 +8,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 
 use super::domain::text_of;
 use super::failing::number;
+use super::kinds::{is_constant, of_its_parts};
 use super::terms::{keeps, zoneless};
 
 /// Units of `date_trunc`, each a whole number of the one before. A week is no part of a month.
@@ -46,45 +47,26 @@ impl<'a> Seen<'a> {
         if self.shown.contains(&expression) || self.coarser(expression) {
             return None;
         }
-        match expression {
-            Expr::Literal(..) | Expr::Placeholder(_) => None,
-            Expr::Alias(_)
-            | Expr::BinaryExpr(_)
-            | Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNull(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsFalse(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::Negative(_)
-            | Expr::Between(_)
-            | Expr::Case(_)
-            | Expr::Cast(_)
-            | Expr::TryCast(_)
-            | Expr::ScalarFunction(_)
-            | Expr::InList(_) => {
-                let mut lacking = None;
-                let walked = expression.apply_children(|part| {
-                    lacking = self.lacks(part);
-                    Ok(if lacking.is_some() {
-                        TreeNodeRecursion::Stop
-                    } else {
-                        TreeNodeRecursion::Continue
-                    })
-                });
-                if walked.is_err() {
-                    Some(expression.clone())
-                } else {
-                    lacking
-                }
-            }
-            // A column, and what is not known to depend on its parts alone.
-            other => Some(other.clone()),
+        if is_constant(expression) {
+            return None;
+        }
+        // A column, and what is not known to depend on its parts alone.
+        if !of_its_parts(expression) {
+            return Some(expression.clone());
+        }
+        let mut lacking = None;
+        let walked = expression.apply_children(|part| {
+            lacking = self.lacks(part);
+            Ok(if lacking.is_some() {
+                TreeNodeRecursion::Stop
+            } else {
+                TreeNodeRecursion::Continue
+            })
+        });
+        if walked.is_err() {
+            Some(expression.clone())
+        } else {
+            lacking
         }
     }
 

@@ -11,6 +11,7 @@ use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator};
 use datafusion::scalar::ScalarValue;
 
 use super::domain::text_of;
+use super::kinds::{is_constant, of_its_parts};
 use super::terms::keeps;
 use crate::leakproof::functions::LEAKPROOF;
 use crate::leakproof::{fits, says, written};
@@ -89,23 +90,6 @@ pub(super) fn met(condition: &Expr) -> Result<HashSet<&Expr>> {
 /// Whether it may fail where its parts do not.
 fn may_fail(part: &Expr, schema: &DFSchema) -> bool {
     match part {
-        Expr::Alias(_)
-        | Expr::Column(_)
-        | Expr::Literal(..)
-        | Expr::Placeholder(_)
-        | Expr::Not(_)
-        | Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::IsTrue(_)
-        | Expr::IsNotTrue(_)
-        | Expr::IsFalse(_)
-        | Expr::IsNotFalse(_)
-        | Expr::IsUnknown(_)
-        | Expr::IsNotUnknown(_)
-        | Expr::Between(_)
-        | Expr::InList(_)
-        | Expr::Case(_)
-        | Expr::TryCast(_) => false,
         Expr::BinaryExpr(binary) => operation_may_fail(binary, schema),
         Expr::Like(like) => !matches!(like.pattern.as_ref(), Expr::Literal(pattern, _)
             if text_of(pattern).is_some_and(|pattern| pattern.len() <= PATTERN_BYTES)),
@@ -115,8 +99,10 @@ fn may_fail(part: &Expr, schema: &DFSchema) -> bool {
         Expr::ScalarFunction(ScalarFunction { func, args }) => {
             !SAFE.contains(&func.name()) && !leakproof(func.name(), args, schema)
         }
-        // Negation of the least number, patterns, subqueries, and what is not known here.
-        _ => true,
+        // The least number has no negative, and a pattern may not compile.
+        Expr::Negative(_) | Expr::SimilarTo(_) => true,
+        // Subqueries, and what is not known here.
+        other => !(matches!(other, Expr::Column(_)) || is_constant(other) || of_its_parts(other)),
     }
 }
 

@@ -30,6 +30,7 @@ mod domain;
 mod failing;
 mod filters;
 mod formula;
+mod kinds;
 mod lists;
 mod masks;
 mod nearby;

@@ -131,7 +131,9 @@ const INSTANTS: [&str; 3] = [
     "TIMESTAMP '1970-01-02 00:00:00'",
     "TIMESTAMP '1969-12-31 12:00:00'",
 ];
-const FIXED: [&str; 51] = [
+const FIXED: [&str; 53] = [
+    "x IN (CAST(n AS DOUBLE), 1.5)",
+    "CAST(p AS DECIMAL(9, 1)) = 1.5",
     "s NOT IN ('a', NULL)",
     "s = NULL",
     "n IS DISTINCT FROM NULL",
@@ -189,7 +191,8 @@ const FIXED: [&str; 51] = [
 fn atom(draw: &mut Draw) -> String {
     let (op, number, other) = (*draw.of(&COMPARED), *draw.of(&NUMBERS), *draw.of(&NUMBERS));
     let (text, day, instant) = (*draw.of(&TEXTS), *draw.of(&DAYS), *draw.of(&INSTANTS));
-    match draw.below(38) {
+    let (not, level) = (*draw.of(&["", "NOT "]), *draw.of(&[number, "$claims.level"]));
+    match draw.below(42) {
         0..=3 => format!("n {op} {number}"),
         4 => format!("n IN ({number}, {other})"),
         5 => format!("n NOT IN ({number}, {other}, 14)"),
@@ -217,6 +220,10 @@ fn atom(draw: &mut Draw) -> String {
         27 => format!("n {op} $claims.level"),
         28 => format!("CAST(k AS BIGINT) - n {op} {number}"),
         29 => format!("CAST(k AS DOUBLE) {op} {number}"),
+        30 => format!("10 / k {op} {number}"),
+        31 => format!("s {not}IN ($claims.state, {text}, 'p', 'NV')"),
+        32 => format!("s {not}IN ({text}, 'CA', 'a', 'zz')"),
+        33 => format!("CAST(p AS BIGINT) {op} {level}"),
         _ => (*draw.of(&FIXED)).to_string(),
     }
 }

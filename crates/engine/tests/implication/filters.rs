@@ -59,38 +59,62 @@ fn request(stronger: &str, weaker: &str) -> ImpliesRequest {
     }
 }
 
-/// Which rows pass, for every subject, a bit each: as the filter is written, and as the engine runs it.
-struct Passed([Vec<u64>; 2]);
+/// Which rows pass and which fail, for every subject, a bit each: as the filter is written, and as the engine runs it.
+struct Passed(Vec<[Rows; 2]>);
 
-impl Passed {
-    fn of(truth: &Truth, filter: &str) -> Self {
-        let of = |claims: &&Claims| truth.passes(filter, claims);
-        let subjects: Vec<[Vec<bool>; 2]> = SUBJECTS.iter().map(of).collect();
-        let bits = |rows: &[bool]| {
+struct Rows {
+    pass: Vec<u64>,
+    fail: Vec<u64>,
+}
+
+impl Rows {
+    fn of(rows: &[Option<bool>]) -> Self {
+        let bits = |wanted: Option<bool>| {
             rows.chunks(64)
                 .map(|chunk| {
                     chunk
                         .iter()
                         .rev()
-                        .fold(0, |bits, passes| bits << 1 | u64::from(*passes))
+                        .fold(0, |bits, row| bits << 1 | u64::from(*row == wanted))
                 })
-                .collect::<Vec<u64>>()
-        };
-        Self([0, 1].map(|way| {
-            subjects
-                .iter()
-                .flat_map(|[written, run]| bits(if way == 0 { written } else { run }))
                 .collect()
-        }))
+        };
+        Self {
+            pass: bits(Some(true)),
+            fail: bits(None),
+        }
+    }
+
+    /// Whether nothing is visible here that is not visible there, whichever of the rows a table has: a row that fails hides
+    /// all of them.
+    fn within(&self, other: &Self) -> bool {
+        let within = |some: &[u64], all: &[u64]| some.iter().zip(all).all(|(some, all)| some & !all == 0);
+        let shows = self.pass.iter().any(|bits| *bits != 0);
+        within(&self.pass, &other.pass) && (!shows || within(&other.fail, &self.fail))
+    }
+}
+
+impl Passed {
+    fn of(truth: &Truth, filter: &str) -> Self {
+        let of = |claims: &&Claims| truth.passes(filter, claims).map(|rows| Rows::of(&rows));
+        Self(SUBJECTS.iter().map(of).collect())
     }
 
     /// Whether all that pass here pass there. DataFusion's simplifier takes NULL for FALSE in places: as written, two
     /// filters are compared only if it changed neither.
     fn implies(&self, other: &Self) -> bool {
-        let ([written, run], [other_written, other_run]) = (&self.0, &other.0);
-        let within = |some: &[u64], all: &[u64]| some.iter().zip(all).all(|(some, all)| some & !all == 0);
-        let plain = written == run && other_written == other_run;
-        within(run, other_run) && (!plain || within(written, other_written))
+        let plain = self.unchanged() && other.unchanged();
+        self.0
+            .iter()
+            .zip(&other.0)
+            .all(|([written, run], [other_written, other_run])| {
+                run.within(other_run) && (!plain || written.within(other_written))
+            })
+    }
+
+    fn unchanged(&self) -> bool {
+        let same = |[written, run]: &[Rows; 2]| written.pass == run.pass && written.fail == run.fail;
+        self.0.iter().all(same)
     }
 }
 

@@ -65,21 +65,25 @@ impl Truth {
         self.evaluated(&self.physical(&bound(sql, claims), sql.contains("coalesce")))
     }
 
-    /// For which rows the predicate is true: as it is written, and as the engine runs it, simplified with its claims known.
-    /// A subject without a claim that it names is refused.
-    pub fn passes(&self, sql: &str, claims: &Claims) -> [Vec<bool>; 2] {
+    /// Whether the predicate is true of each row, `None` where it fails: as it is written, and as the engine runs it, simplified
+    /// with its claims known. A subject without a claim that it names is refused: that fails for every row.
+    pub fn passes(&self, sql: &str, claims: &Claims) -> [Vec<Option<bool>>; 2] {
         let bound = bound(sql, claims);
         if bound.contains("$claims.") {
-            return [false, false].map(|none| vec![none; self.batch.num_rows()]);
+            return [None, None].map(|none| vec![none; self.batch.num_rows()]);
         }
         let written = sql.contains("coalesce");
         [written, true].map(|simplified| {
             let physical = self.physical(&bound, simplified);
             let rows = self.batch.num_rows();
             match physical.evaluate(&self.batch).and_then(|value| value.into_array(rows)) {
-                Ok(array) => array.as_boolean().iter().map(|truth| truth == Some(true)).collect(),
+                Ok(array) => array
+                    .as_boolean()
+                    .iter()
+                    .map(|truth| Some(truth == Some(true)))
+                    .collect(),
                 Err(_) => (0..rows)
-                    .map(|row| is_true(one(&physical, &self.batch.slice(row, 1)).as_ref()))
+                    .map(|row| one(&physical, &self.batch.slice(row, 1)).map(|value| is_true(Some(&value))))
                     .collect(),
             }
         })

@@ -25,6 +25,9 @@ pub(crate) mod compact;
 #[path = "../../src/csv_header.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod csv_header;
+#[path = "../../src/csv_layout.rs"]
+#[allow(dead_code, reason = "the engine uses the rest")]
+pub(crate) mod csv_layout;
 #[path = "../../src/declared.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 pub(crate) mod declared;

@@ -6,7 +6,7 @@ import { asOption, parameterValue, serverOption, withConnection } from '../argum
 import type { Answer } from '../connection.ts';
 import { deliver, incomplete, intoFile, readWhole } from '../delivery.ts';
 import { counted } from '../display.ts';
-import { CliError, exitCodes } from '../failure.ts';
+import { CliError, exitCodes, interruption } from '../failure.ts';
 import { type Progress, startProgress } from '../progress.ts';
 import { type TableColumn, table } from '../table.ts';
 import { say, type Terminal, writeOut } from '../terminal.ts';
@@ -64,7 +64,7 @@ export async function askQuestion(
   return withConnection(terminal, options, async (connection) => {
     const what = whatIsAsked(sql, options.query, options.file);
     const abort = new AbortController();
-    const release = terminal.onInterrupt(() => abort.abort(new CliError(exitCodes.interrupted, 'interrupted')));
+    const release = terminal.onInterrupt((signal) => abort.abort(interruption(signal)));
     const progress = startProgress(terminal);
     try {
       const answer = await ask(connection, {

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, relative, resolve, sep } from 'node:path';
 import { type Boundary, readBoundary } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import { ContractsInvalid, loadEnvironment, loadProducts } from '@ambit/session';
@@ -7,9 +7,11 @@ import { ContractsInvalid, loadEnvironment, loadProducts } from '@ambit/session'
 import { showBoundary } from '../api.ts';
 import { type Where, withConnection } from '../arguments.ts';
 import { CliError, exitCodes } from '../failure.ts';
+import { commitOf, type Git, gitOf } from '../git/checkout.ts';
+import { lastCommit } from '../git/history.ts';
+import { withTree } from '../git/tree.ts';
 import type { Terminal } from '../terminal.ts';
-import { commitOf, lastCommit, repositoryOf, treeOf } from './git.ts';
-import { contractIn, declaredIn, environmentIn, type Tree, workingTree } from './tree.ts';
+import { contractIn, declaredIn, environmentIn, treeIn, workingTree, type Tree } from './tree.ts';
 
 /** What is compared, and where it is looked for. */
 export interface Asked extends Where {
@@ -89,11 +91,22 @@ async function ofRef(
 ): Promise<Boundary> {
   const contracts = resolve(terminal.cwd, asked.contracts);
   if (statSync(contracts, { throwIfNoEntry: false }) === undefined) throw unknownSide(asked.contracts);
-  const repository = repositoryOf(terminal.cwd);
-  const commit = commitOf(repository, ref);
+  const git = await checkoutOf(terminal.cwd);
+  const commit = await commitOf(git, ref);
   if (commit === null) throw unknownSide(ref);
-  return fromTree(treeOf(repository, commit, ref), (tree) =>
-    load(terminal, engine, asked, { tree, contracts, version: null, environment }),
+  return withTree(git, commit, (folder) => {
+    const tree = treeIn(folder, git.root, ref);
+    return load(terminal, engine, asked, { tree, contracts, version: null, environment });
+  });
+}
+
+async function checkoutOf(folder: string): Promise<Git> {
+  const git = await gitOf(folder);
+  if (git !== null) return git;
+  throw new CliError(
+    exitCodes.usage,
+    `${folder} is in no git checkout, or there is no git`,
+    'versions and git refs are looked for in the history; name a folder or a file instead',
   );
 }
 
@@ -103,14 +116,6 @@ function unknownSide(word: string): CliError {
     `\`${word}\` is neither a file, a folder nor a git ref`,
     `there are: ${ENVIRONMENTS.join(', ')}, running, nothing, a version, a folder or file, a git ref`,
   );
-}
-
-async function fromTree<T>(tree: Tree, work: (tree: Tree) => Promise<T>): Promise<T> {
-  try {
-    return await work(tree);
-  } finally {
-    tree.close();
-  }
 }
 
 async function ofServer(terminal: Terminal, asked: Asked): Promise<Boundary> {
@@ -141,14 +146,16 @@ async function ofVersion(
   if (contractIn(workingTree, contracts, asked.product, version) !== null)
     return load(terminal, engine, asked, { tree: workingTree, contracts, version, environment });
   const files = declaredIn(contracts).filter(({ kind, name }) => kind === 'DataProduct' && name === asked.product);
-  const repository = repositoryOf(terminal.cwd);
+  const git = await checkoutOf(terminal.cwd);
   for (const { file } of files) {
     const declares = new RegExp(`^version:\\s*["']?${version.replaceAll('.', '\\.')}["']?\\s*(?:#.*)?$`, 'm');
-    const commit = lastCommit(repository, file, (text) => declares.test(text));
+    const path = relative(git.root, file).split(sep).join('/');
+    const commit = await lastCommit(git, path, (text) => declares.test(text));
     if (commit === null) continue;
-    return fromTree(treeOf(repository, commit, commit.slice(0, 12)), (tree) =>
-      load(terminal, engine, asked, { tree, contracts: file, beside: contracts, version, environment }),
-    );
+    return withTree(git, commit, (folder) => {
+      const tree = treeIn(folder, git.root, commit.slice(0, 12));
+      return load(terminal, engine, asked, { tree, contracts: file, beside: contracts, version, environment });
+    });
   }
   throw new CliError(
     exitCodes.failed,

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, join, relative } from 'node:path';
 
 import { CliError, exitCodes } from '../failure.ts';
 
@@ -11,7 +11,6 @@ export interface Tree {
   readonly at: (path: string) => string;
   /** What a file of it is called when it is told. */
   readonly told: (path: string) => string;
-  readonly close: () => void;
 }
 
 /** The files as they are now. */
@@ -19,8 +18,16 @@ export const workingTree: Tree = {
   label: 'the working tree',
   at: (path) => path,
   told: (path) => path,
-  close: () => {},
 };
+
+/** The files of a commit of the checkout at `root`, as they lie in a folder. */
+export function treeIn(folder: string, root: string, label: string): Tree {
+  return {
+    label,
+    at: (path) => join(folder, relative(root, path)),
+    told: (path) => `${label}:${relative(folder, path)}`,
+  };
+}
 
 /** What a YAML file says that it is, as far as that is told without reading it whole. */
 export interface Declared {

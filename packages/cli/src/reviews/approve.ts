@@ -15,12 +15,13 @@ import {
 } from '@ambit/review';
 
 import { CliError, exitCodes } from '../failure.ts';
+import { gitOf } from '../git/checkout.ts';
+import { addedIn, authorsIn, authorsNow } from '../git/history.ts';
 import { differencePage } from '../page/difference.ts';
 import { calledOf, titleOf } from '../page/review.ts';
 import { say, type Terminal, writeOut } from '../terminal.ts';
-import { addedIn, authorsIn, authorsNow, gitOf } from './git.ts';
 import { refuseUntested, reportsOf } from './reports.ts';
-import { ownerBefore, type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
+import { ownerBefore, type Reviewed, reviewedProducts, reviewersEver, sourcesOf } from './reviewed.ts';
 import { confirmed, holderOf, type KeyOptions, momentOf, signerOf, toldFailure, whoOf } from './signing.ts';
 
 export interface ApproveOptions extends KeyOptions {
@@ -142,7 +143,9 @@ async function authorsOf(
   const { from } = reviewed.verdict;
   const kept = relative(git.root, `${reviewed.folder}/boundaries/${from.replace('sha256:', '')}.json`);
   const since = from === NOTHING ? null : await addedIn(git, kept);
-  const committed = await authorsIn(git, since === null ? 'HEAD' : `${since}..HEAD`, files).catch(() => []);
+  const range = since === null ? 'HEAD' : `${since}..HEAD`;
+  const signers = reviewersEver(reviewed.archive, reviewed.product);
+  const committed = await authorsIn(git, range, files, signers).catch(() => []);
   const known = [...new Set([...committed, ...(await authorsNow(git, files)), ...said])].toSorted();
   if (known.length > 0) return known;
   throw new CliError(exitCodes.usage, 'git does not know who wrote the change', 'name them: --author ADDRESS');

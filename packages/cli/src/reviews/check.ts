@@ -6,11 +6,13 @@ import { isReviewed } from '@ambit/session';
 import { compareLog } from '../against.ts';
 import { environmentOf, isName } from '../environment.ts';
 import { CliError, exitCodes } from '../failure.ts';
+import { type Git, gitOf, type Range, rangeOf } from '../git/checkout.ts';
+import { authorsIn } from '../git/history.ts';
+import { withTree } from '../git/tree.ts';
 import { type Checked, checkedJson, checkMarkdown } from '../page/review.ts';
 import { type Terminal, writeOut } from '../terminal.ts';
-import { authorsIn, type Git, gitOf, type Range, rangeOf, withTree } from './git.ts';
 import { replaySummary } from './reports.ts';
-import { type Reviewed, reviewedProducts, sourcesOf } from './reviewed.ts';
+import { type Reviewed, reviewedProducts, reviewersEver, sourcesOf } from './reviewed.ts';
 
 export interface CheckOptions {
   readonly range: string;
@@ -66,13 +68,12 @@ interface Before {
   readonly rules: ReadonlyMap<string, EnvironmentRules>;
 }
 
-/** What an environment says of who is let in, and is in no boundary. */
+/** What an environment says of reviews, and is in no boundary. */
 interface EnvironmentRules {
   /** Whether it serves only what owners approved. */
   readonly reviewed: boolean;
   /** As text that is the same for the same. */
   readonly breakGlass: string;
-  readonly identity: string;
 }
 
 function nameOf({ product: { boundary } }: Pick<Reviewed, 'product'>): string {
@@ -114,7 +115,6 @@ async function rulesOf(tree: string, { paths, environments }: Asked): Promise<Re
     rules.set(environment, {
       reviewed: isReviewed(value),
       breakGlass: canonicalize(value.breakGlass ?? null),
-      identity: canonicalize(value.identity ?? null),
     });
   }
   return rules;
@@ -131,8 +131,8 @@ async function changed(
   const checked: Checked[] = [];
   for (const environment of environments) {
     const file = fileIn(tree, environment);
-    const authors = (product: Reviewed['product'], files: readonly string[]) =>
-      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree));
+    const authors = ({ product, files, archive }: Pick<Reviewed, 'product' | 'files' | 'archive'>) =>
+      authorsIn(git, `${from}..${to}`, sourcesOf(product, files, tree), reviewersEver(archive, product));
     const found = await reviewedProducts(terminal, inTree(tree, paths), file, {
       authors,
       // A product that was reviewed goes on from there, whichever version it was: it does not begin anew.
@@ -145,7 +145,7 @@ async function changed(
       const place = { ...one, product: { ...one.product, file: relative(tree, one.product.file) }, environment };
       const state = stateOf(one, versionsOf(before, one.product));
       const replay = log === null || state === 'unchanged' ? null : await replayedIn(log, one);
-      checked.push({ ...place, authors: await authors(one.product, one.files), state, replay });
+      checked.push({ ...place, authors: await authors(one), state, replay });
     }
   }
   return checked;
@@ -169,17 +169,13 @@ function stateOf({ product, verdict }: Reviewed, before: readonly Reviewed[]): C
   return verdict.covered ? 'approved' : 'missing';
 }
 
-const NO_RULES: EnvironmentRules = { reviewed: false, breakGlass: 'null', identity: 'null' };
+const NO_RULES: EnvironmentRules = { reviewed: false, breakGlass: 'null' };
 
-/** What changes of who is let in without a boundary changing. */
+/** What changes of who may do without reviews, without a boundary changing. */
 function notesOf(environments: readonly string[], before: Before['rules'], after: Before['rules']): readonly string[] {
   return environments.flatMap((environment) => {
     const [old = NO_RULES, now = NO_RULES] = [before.get(environment), after.get(environment)];
-    const notes: string[] = [];
-    if (old.breakGlass !== now.breakGlass)
-      notes.push(`${environment}: \`breakGlass\` changes: who may open boundaries without a review, or for how long`);
-    if (old.identity !== now.identity)
-      notes.push(`${environment}: \`identity\` changes: whose word is taken for who asks`);
-    return notes;
+    if (old.breakGlass === now.breakGlass) return [];
+    return [`${environment}: \`breakGlass\` changes: who may open boundaries without a review, or for how long`];
   });
 }

@@ -2,7 +2,14 @@ import { meantBy, type Problem } from '@ambit/contract';
 import type { Engine } from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Differ, Gate, type Opening, reviewsFolder, type Standing, whyRefused } from '@ambit/review';
-import { type BoundEnvironment, breakGlassOf, ContractsInvalid, isReviewed, type Product } from '@ambit/session';
+import {
+  type BoundEnvironment,
+  breakGlassOf,
+  ContractsInvalid,
+  isReviewed,
+  type Product,
+  productOf,
+} from '@ambit/session';
 
 import { limits } from '../limits.ts';
 import { implicationOf } from '../diff/compare.ts';
@@ -27,6 +34,8 @@ export class Gates {
   #served: readonly Watch[] = [];
   /** What would be served if somebody approved it. */
   #waiting: readonly Watch[] = [];
+  /** What was said of names that mean an older version. */
+  #toldNames: readonly string[] = [];
   #approved = (): void => {};
   #looking: Promise<void> = Promise.resolve();
   readonly #timer: NodeJS.Timeout;
@@ -54,7 +63,7 @@ export class Gates {
     const problems = pending.map((watch) => watch.problem());
     if (problems.length > 0) throw new ContractsInvalid(problems, filesOf(loaded));
     const products = watches.map((watch) => {
-      const product = { ...watch.product, standing: (now: number) => watch.gate.standing(now) };
+      const product = watch.gated();
       this.#known.set(product, watch);
       return product;
     });
@@ -93,17 +102,12 @@ export class Gates {
     await Promise.all(this.#served.map((watch) => this.#told(watch.stop('stopped'))));
   }
 
-  /** Whether something that is served would go, or not be meant by a name any more, and this would come. */
+  /** Whether something that is served would go, and this would come. */
   #replaces({ product }: Watch, next: readonly Watch[]): boolean {
-    const { name, version } = product.boundary.product;
+    const { name } = product.boundary.product;
     const isIts = (watch: Watch): boolean => watch.product.boundary.product.name === name;
     const stays = (watch: Watch): boolean => next.some((one) => one.product.fingerprint === watch.product.fingerprint);
-    const served = this.#served.filter(isIts);
-    if (served.some((watch) => watch.open() && !stays(watch))) return true;
-    return partsOf(version).some((asked) => {
-      const [was, is] = [served, next.filter(isIts)].map((watches) => meantBy(asked, watches.map(versionOf)));
-      return is === version && was !== version && served.some((watch) => watch.open() && versionOf(watch) === was);
-    });
+    return this.#served.filter(isIts).some((watch) => watch.open() && !stays(watch));
   }
 
   async #watch(product: Product, environment: BoundEnvironment): Promise<Watch> {
@@ -120,11 +124,29 @@ export class Gates {
 
   async #look(): Promise<void> {
     for (const watch of this.#served) await this.#told(watch.look());
+    this.#tellNames();
     const waiting = this.#waiting;
     for (const watch of waiting) await this.#told(watch.gate.look(Date.now()));
     if (waiting.length === 0 || waiting !== this.#waiting || !waiting.every((watch) => watch.open())) return;
     this.#waiting = [];
     this.#approved();
+  }
+
+  /** Says which names mean an older version than the newest, which no owner ever approved. */
+  #tellNames(): void {
+    const products = this.#served.map((watch) => watch.gated());
+    const lines = products.flatMap((product) => {
+      const { name, version } = product.boundary.product;
+      const versions = products.filter((one) => one.boundary.product.name === name).map(versionOf);
+      const older = namesOf(version).flatMap((asked) => {
+        const meant = productOf({ products }, asked === null ? name : `${name}@${asked}`);
+        if (meant === undefined || meant === product || meantBy(asked, versions) !== version) return [];
+        return [`\`${asked === null ? name : `${name}@${asked}`}\` means ${versionOf(meant)}`];
+      });
+      return older.length === 0 ? [] : [`review: ${older.join(', ')}: no owner approved ${version}`];
+    });
+    for (const line of lines.filter((one) => !this.#toldNames.includes(one))) this.#with.tell(line);
+    this.#toldNames = lines;
   }
 
   /** A log that cannot be written for a moment ends no watch. */
@@ -133,12 +155,12 @@ export class Gates {
   }
 }
 
-function versionOf({ product }: Watch): string {
-  return product.boundary.product.version;
+function versionOf({ boundary }: Product): string {
+  return boundary.product.version;
 }
 
 /** What can be asked of a product to get a version without naming it whole. */
-function partsOf(version: string): readonly (string | null)[] {
+function namesOf(version: string): readonly (string | null)[] {
   const [major = '', minor = ''] = version.split('.');
   return [null, major, `${major}.${minor}`];
 }
@@ -176,6 +198,11 @@ class Watch {
     this.#said = before.#said;
     this.#opening = before.#opening;
     before.#opening = null;
+  }
+
+  /** The product behind its gate. */
+  gated(): Product {
+    return { ...this.product, standing: (now) => this.gate.standing(now) };
   }
 
   /** Whether it may be served now. */

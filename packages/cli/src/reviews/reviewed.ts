@@ -1,5 +1,5 @@
 import { relative, resolve } from 'node:path';
-import type { Boundary } from '@ambit/contract';
+import type { Boundary, Signer } from '@ambit/contract';
 import {
   type Archive,
   type Differ,
@@ -36,7 +36,7 @@ export interface Reviewed {
 
 /** What is known from elsewhere than the files of reviews. */
 export interface Known {
-  readonly authors?: (product: Product, environment: readonly string[]) => Promise<readonly string[]>;
+  readonly authors?: (of: Pick<Reviewed, 'product' | 'files' | 'archive'>) => Promise<readonly string[]>;
   readonly root?: (product: Product) => string | null;
   readonly from?: string | undefined;
 }
@@ -85,7 +85,7 @@ async function judge(
   return verdictOf(archive, product, {
     now,
     differences: await differencesTo(archive, product, steps, differ),
-    authors: (await authors?.(product, files)) ?? [],
+    authors: (await authors?.({ product, files, archive })) ?? [],
     root: root?.(product) ?? null,
     ...(from === undefined ? {} : { from }),
   });
@@ -94,6 +94,11 @@ async function judge(
 /** Who owned the product before the change; null where there was nothing. */
 export function ownerBefore({ archive, verdict }: Reviewed): Boundary['product']['owner'] | null {
   return archive.boundaries.get(verdict.from)?.product.owner ?? null;
+}
+
+/** Reviewers of a product, now and when something of it was approved: by their keys their commits are known too. */
+export function reviewersEver({ boundaries }: Archive, { boundary }: Product): readonly Signer[] {
+  return [boundary, ...boundaries.values()].flatMap(({ product }) => product.owner.reviewers);
 }
 
 /** Where a boundary came from: its contract, its policies, and the environment with its bases; relative to a folder. */

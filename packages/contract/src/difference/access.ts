@@ -44,7 +44,7 @@ function ends(before: ProductDeprecation | undefined, after: ProductDeprecation 
 }
 
 /** Lines for two lists of words. Another order of the same words is a change of its own. */
-export function wordLines(
+function wordLines(
   before: readonly string[],
   after: readonly string[],
   on: {

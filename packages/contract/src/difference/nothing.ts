@@ -8,7 +8,7 @@ export function nothing(after: Boundary): Boundary {
   const set = Object.entries(after.settings).filter(
     ([, { origin }]) => origin !== 'contract' && origin !== 'environment',
   );
-  const { credentials: _, ...always } = after;
+  const { credentials: _c, issuers: _i, quality: _q, serviceLevels: _s, ...always } = after;
   return {
     ...always,
     purposes: {},

@@ -1,9 +1,11 @@
 import type { Boundary } from '../boundary.ts';
 import { anonymousLines, claimLines, productLines, purposeLines, seenByPolicies, sessionLines } from './access.ts';
+import { issuerLines } from './issuers.ts';
 import { type Comparing, type Line, narrows, widens } from './line.ts';
 import { maskLines } from './masks.ts';
+import { qualityLines, serviceLevelLines } from './quality.ts';
 import { rowFilterLines } from './row-filters.ts';
-import { engineLines, limitLines, settingLines } from './running.ts';
+import { engineLines, limitLines, loweredLines, settingLines } from './running.ts';
 import { catalogLines, tableLines } from './sources.ts';
 import { credentialLines, storeLines } from './stores.ts';
 import { functionLines, queryLines, viewLines } from './sql.ts';
@@ -30,6 +32,7 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   purposes: (_, before, after) => purposeLines(before, after),
   claims: claimLines,
   anonymous: (_, before, after) => anonymousLines(before, after),
+  issuers: (_, before, after) => issuerLines(before, after),
   evidence: (_, before, after) => evidenceLines(before, after),
   session: (_, before, after) => sessionLines(before, after),
   stores: storeLines,
@@ -37,9 +40,12 @@ export const rules: { readonly [Member in keyof Boundary]-?: MemberRule<Boundary
   catalogs: catalogLines,
   tables: tableLines,
   views: (_, before, after) => viewLines(before, after),
+  quality: (_, before, after) => qualityLines(before, after),
+  serviceLevels: (_, before, after) => serviceLevelLines(before, after),
   functions: (_, before, after) => functionLines(before, after),
   settings: settingLines,
   limits: (_, before, after) => limitLines(before, after),
+  lowered: (_, before, after) => loweredLines(before, after),
   rowFilters: rowFilterLines,
   masks: maskLines,
   queries: (_, before, after) => queryLines(before, after),

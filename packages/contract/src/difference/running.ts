@@ -1,6 +1,6 @@
 import type { Boundary, BoundaryLimits, BoundarySetting } from '../boundary.ts';
-import { changes, type Comparing, type Line, narrows, type Said, widens } from './line.ts';
-import { members, named, type Rule, type Rules } from './walk.ts';
+import { changes, type Comparing, type Line, narrows, pointer, type Said, widens } from './line.ts';
+import { members, named, type Rule, type Rules, shown, without } from './walk.ts';
 
 // What sessions run with.
 
@@ -47,7 +47,8 @@ export function limitLines(before: BoundaryLimits, after: BoundaryLimits): reado
   });
   const together = (name: string): Rule<number> => ({
     name,
-    means: (old, now) => (now > old ? widens('more may ask at once') : narrows('fewer may ask at once')),
+    means: (old, now) =>
+      now > old ? widens('more of a tenant may ask at once') : narrows('fewer of a tenant may ask at once'),
   });
   const rules: Rules<BoundaryLimits> = {
     timeoutMs: of('the limit on milliseconds'),
@@ -59,10 +60,27 @@ export function limitLines(before: BoundaryLimits, after: BoundaryLimits): reado
     statementNodes: of('the limit on parts of a statement'),
     statementDepth: of('the limit on the depth of a statement'),
     planNodes: of('the limit on steps of a plan'),
-    concurrency: together('the limit on how many are open'),
-    queue: together('the limit on how many wait for one'),
+    concurrency: together('the limit on how many a tenant has open'),
+    queue: together('the limit on how many of a tenant wait for one'),
   };
   return members({ path: ['limits'], subject: 'sessions' }, before, after, rules);
+}
+
+export function loweredLines(before: Boundary['lowered'] = [], after: Boundary['lowered'] = []): readonly Line[] {
+  const line = (name: string, is: boolean): Line => {
+    const [was, now] = is ? ['contract', 'environment'] : ['environment', 'contract'];
+    const subject = `the origin of limit \`${name}\``;
+    const said = changes('somebody else sets it; what it is has a line of its own');
+    return { path: pointer('lowered'), subject, before: was, after: now, ...said };
+  };
+  const lines = [
+    ...without(after, before).map((name) => line(name, true)),
+    ...without(before, after).map((name) => line(name, false)),
+  ];
+  if (lines.length > 0) return lines;
+  const order = changes('the same limits are listed in another order or number');
+  const subject = 'limits that the environment sets';
+  return [{ path: pointer('lowered'), subject, before: shown(before), after: shown(after), ...order }];
 }
 
 export function engineLines(before: Boundary['engine'], after: Boundary['engine']): readonly Line[] {

@@ -5,6 +5,42 @@ import { Type, type Static } from 'typebox';
 const text = Type.String();
 const opt = Type.Optional;
 
+const CustomProperties = Type.Array(Type.Object({ property: opt(text), value: opt(Type.Unknown()) }));
+
+// What cannot be taken of a rule is told; nothing in it makes the file wrong.
+const Quality = Type.Object({
+  id: opt(text),
+  name: opt(text),
+  description: opt(text),
+  dimension: opt(text),
+  type: opt(text),
+  metric: opt(text),
+  arguments: opt(Type.Record(text, Type.Unknown())),
+  query: opt(text),
+  engine: opt(text),
+  unit: opt(text),
+  mustBe: opt(Type.Unknown()),
+  mustNotBe: opt(Type.Unknown()),
+  mustBeGreaterThan: opt(Type.Unknown()),
+  mustBeGreaterOrEqualTo: opt(Type.Unknown()),
+  mustBeLessThan: opt(Type.Unknown()),
+  mustBeLessOrEqualTo: opt(Type.Unknown()),
+  mustBeBetween: opt(Type.Unknown()),
+  mustNotBeBetween: opt(Type.Unknown()),
+  severity: opt(text),
+  customProperties: opt(CustomProperties),
+});
+
+const SlaProperty = Type.Object({
+  id: opt(text),
+  property: text,
+  value: opt(Type.Unknown()),
+  unit: opt(text),
+  element: opt(text),
+  driver: opt(text),
+  description: opt(text),
+});
+
 const Property = Type.Cyclic(
   {
     Property: Type.Object({
@@ -19,6 +55,7 @@ const Property = Type.Cyclic(
       tags: opt(Type.Array(text)),
       partitioned: opt(Type.Boolean()),
       partitionKeyPosition: opt(Type.Integer()),
+      quality: opt(Type.Array(Quality)),
       items: opt(Type.Ref('Property')),
       properties: opt(Type.Array(Type.Ref('Property'))),
     }),
@@ -36,19 +73,39 @@ export const OdcsContract = Type.Object({
   dataProduct: opt(text),
   description: opt(Type.Object({ purpose: opt(text), usage: opt(text), limitations: opt(text) })),
   team: opt(Type.Unknown()),
-  servers: opt(Type.Array(Type.Object({ server: opt(text), type: opt(text), path: opt(text), format: opt(text) }))),
+  servers: opt(
+    Type.Array(
+      Type.Object({
+        server: opt(text),
+        type: opt(text),
+        path: opt(text),
+        location: opt(text),
+        endpointUrl: opt(text),
+        format: opt(text),
+        customProperties: opt(CustomProperties),
+      }),
+    ),
+  ),
+  slaProperties: opt(Type.Array(SlaProperty)),
+  customProperties: opt(CustomProperties),
   schema: Type.Array(
     Type.Object({
       name: text,
       physicalName: opt(text),
+      physicalType: opt(text),
       description: opt(text),
       properties: opt(Type.Array(Property)),
+      quality: opt(Type.Array(Quality)),
+      customProperties: opt(CustomProperties),
     }),
     { description: 'Objects and their properties' },
   ),
 });
 
 export type OdcsContract = Static<typeof OdcsContract>;
+
+/** A rule as ODCS has it. */
+export type OdcsQuality = Static<typeof Quality>;
 
 /** A column, or a part of one, as ODCS has it. */
 export interface OdcsProperty {
@@ -63,6 +120,7 @@ export interface OdcsProperty {
   readonly tags?: readonly string[];
   readonly partitioned?: boolean;
   readonly partitionKeyPosition?: number;
+  readonly quality?: readonly OdcsQuality[];
   readonly items?: OdcsProperty;
   readonly properties?: readonly OdcsProperty[];
 }

@@ -1,7 +1,15 @@
 import { stringify } from 'yaml';
-import type { Boundary, BoundaryStore } from '../boundary.ts';
-import type { OdcsProperty } from './document.ts';
+import type { Boundary } from '../boundary.ts';
+import { own } from '../difference/walk.ts';
+import type { OdcsProperty, OdcsQuality } from './document.ts';
+import { qualityTo } from './quality.ts';
+import { serversOf } from './servers.ts';
+import { slaPropertiesOf } from './service-levels.ts';
 import { odcsTypeOf } from './types.ts';
+
+/** Where a table lies in its store, and in what format, as a file says it that was made here. */
+export const PATH = 'ambitPath';
+export const FORMAT = 'ambitFormat';
 
 /** The version of the standard that is written. */
 const VERSION = 'v3.1.0';
@@ -30,32 +38,9 @@ function contractOf(boundary: Boundary, fingerprint: string): object {
         .join('\n'),
     },
     team: { name: owner.team },
-    servers: Object.entries(boundary.stores).map(([called, store]) => ({
-      server: `${boundary.environment}_${called}`,
-      environment: boundary.environment,
-      ...placeOf(store),
-      format: formatsOf(boundary, called),
-    })),
-    schema: [
-      ...Object.entries(boundary.tables).map(([table, declared]) => ({
-        name: table,
-        physicalName: declared.path,
-        logicalType: 'object',
-        physicalType: 'table',
-        ...described(declared.description),
-        properties: declared.columns.map((column) => propertyOf(column, declared.partitions ?? [])),
-      })),
-      ...Object.entries(boundary.views).map(([view, declared]) => ({
-        name: view,
-        logicalType: 'object',
-        physicalType: 'view',
-        ...described(declared.description),
-        properties: declared.columns.map((column) => propertyOf({ ...column, description: '', tags: [] }, [])),
-      })),
-    ],
-    slaProperties: [
-      { property: 'timeOut', value: boundary.limits.timeoutMs, unit: 'ms', description: 'A query is ended' },
-    ],
+    servers: serversOf(boundary),
+    schema: [...tablesOf(boundary), ...viewsOf(boundary)],
+    slaProperties: slaPropertiesOf(boundary),
     customProperties: [
       { property: 'ambitFingerprint', value: fingerprint },
       { property: 'ambitPurposes', value: Object.keys(boundary.purposes) },
@@ -69,6 +54,42 @@ function contractOf(boundary: Boundary, fingerprint: string): object {
       },
     ],
   };
+}
+
+function tablesOf({ tables, quality = {} }: Boundary): readonly object[] {
+  return Object.entries(tables).map(([name, table]) => {
+    const rules = own(quality, name) ?? {};
+    return {
+      name,
+      logicalType: 'object',
+      physicalType: 'table',
+      ...described(table.description),
+      properties: table.columns.map((column) => ({
+        ...propertyOf(column, table.partitions ?? []),
+        ...ruled(qualityTo(rules, column.name)),
+      })),
+      ...ruled(qualityTo(rules, null)),
+      // A physical name would be the name of a table: this is a place.
+      customProperties: [
+        { property: PATH, value: table.path },
+        { property: FORMAT, value: table.format.type },
+      ],
+    };
+  });
+}
+
+function viewsOf({ views }: Boundary): readonly object[] {
+  return Object.entries(views).map(([name, view]) => ({
+    name,
+    logicalType: 'object',
+    physicalType: 'view',
+    ...described(view.description),
+    properties: view.columns.map((column) => propertyOf({ ...column, description: '', tags: [] }, [])),
+  }));
+}
+
+function ruled(quality: readonly OdcsQuality[] | null): { readonly quality?: readonly OdcsQuality[] } {
+  return quality === null ? {} : { quality };
 }
 
 function propertyOf(
@@ -94,14 +115,4 @@ function propertyOf(
 
 function described(description: string): { readonly description?: string } {
   return description === '' ? {} : { description };
-}
-
-function formatsOf({ catalogs }: Boundary, store: string): string {
-  const formats = Object.values(catalogs).filter((catalog) => catalog.store === store);
-  return [...new Set(formats.map(({ type }) => type))].toSorted().join(', ') || 'none';
-}
-
-function placeOf(store: BoundaryStore): Readonly<Record<string, string>> {
-  if (store.kind === 'local') return { type: 'local', path: store.root };
-  return { type: 's3', location: store.url, ...(store.endpoint === null ? {} : { endpointUrl: store.endpoint }) };
 }

@@ -1,33 +1,27 @@
 import { stringify } from 'yaml';
 import type { OdcsContract } from './document.ts';
+import { FORMAT, PATH } from './export.ts';
+import { leftOf } from './left.ts';
+import { storeFrom } from './servers.ts';
+import { serviceLevelsFrom } from './service-levels.ts';
 
 const SQL_NAME = /[^a-z0-9_]+/g;
+const FORMATS = ['parquet', 'csv', 'json', 'arrow'];
 
 /**
- * A contract to begin with, of an ODCS one: its tables take their columns from the file, so that they stand once. What only
- * Ambit has, somebody must say: who may ask for what is in no file that can be imported.
+ * A contract to begin with, of an ODCS one: its tables take their columns and rules from the file, so that they stand once. What
+ * only Ambit has, somebody must say: who may ask for what is in no file that can be imported. What has no counterpart is named.
  */
 export function fromOdcs(odcs: OdcsContract, file: string): string {
   const name = sqlName(odcs.dataProduct ?? odcs.name ?? 'product');
-  const servers = odcs.servers ?? [];
-  const server = servers.find(({ type }) => type === 'local') ?? servers[0];
-  const format = ['parquet', 'csv', 'json', 'arrow'].find((known) => server?.format?.toLowerCase().includes(known));
-  const type = format ?? 'parquet';
-  const tables = odcs.schema.map((object) => {
-    const table = sqlName(object.name);
-    return [
-      table,
-      {
-        ...(object.description === undefined ? {} : { description: object.description }),
-        catalog: type,
-        path:
-          object.physicalName?.includes('.') || object.physicalName?.endsWith('/')
-            ? object.physicalName
-            : `${table}.${type}`,
-        odcs: table === object.name ? file : `${file}#${object.name}`,
-      },
-    ];
-  });
+  const { server, store, left: servers } = storeFrom(odcs.servers ?? []);
+  const usual = FORMATS.find((known) => server?.format?.toLowerCase().includes(known)) ?? 'parquet';
+  // A view is somebody's query, and no file has its rows.
+  const objects = odcs.schema.filter(({ physicalType }) => physicalType?.toLowerCase() !== 'view');
+  const tables = objects.map((object) => [sqlName(object.name), tableOf(object, usual, file)] as const);
+  const formats = [...new Set(tables.map(([, { catalog }]) => catalog))].toSorted();
+  const names = new Map(objects.map((object) => [object.name, sqlName(object.name)]));
+  const levels = serviceLevelsFrom(odcs.slaProperties ?? [], (object) => names.get(object) ?? object);
   const contract = {
     apiVersion: 'ambit/v1',
     kind: 'DataProduct',
@@ -37,16 +31,45 @@ export function fromOdcs(odcs: OdcsContract, file: string): string {
     ...(odcs.description?.purpose === undefined ? {} : { description: odcs.description.purpose }),
     owner: { team: teamOf(odcs.team) },
     purposes: { general: odcs.description?.usage ?? 'Say why somebody may ask' },
-    stores: { lake: { root: server?.path ?? '.' } },
-    catalogs: { [type]: { type, store: 'lake' } },
+    stores: { lake: store },
+    catalogs: Object.fromEntries(formats.map((type) => [type, { type, store: 'lake' }])),
     tables: Object.fromEntries(tables) as object,
+    ...(Object.keys(levels.serviceLevels).length === 0 ? {} : { serviceLevels: levels.serviceLevels }),
     functions: { allow: ['@aggregate'] },
+    ...(levels.timeout === null ? {} : { limits: { timeout: levels.timeout } }),
   };
   const head = [
     `# Made of ${file}. Say what it cannot: purposes, row filters and masks under \`policies\`, and beside this file in`,
     `# ${name}.cedar who may open it. Without a policy nobody may.`,
+    ...told([...servers, ...levels.left, ...leftOf(odcs)]),
   ];
   return `${head.join('\n')}\n${stringify(contract)}`;
+}
+
+/** What was not taken, as a comment: a line each. */
+function told(left: readonly string[]): readonly string[] {
+  if (left.length === 0) return [];
+  const plain = left.map((one) => `#   ${one.replaceAll(/\s+/g, ' ')}`);
+  return ['#', '# Not taken, because a contract has no word for it:', ...plain];
+}
+
+type OdcsObject = OdcsContract['schema'][number];
+
+function tableOf(object: OdcsObject, usual: string, file: string) {
+  const { name, description, physicalName, customProperties = [] } = object;
+  const said = (property: string): string | undefined => {
+    const value = customProperties.find((one) => one.property === property)?.value;
+    return typeof value === 'string' ? value : undefined;
+  };
+  const table = sqlName(name);
+  const catalog = FORMATS.find((known) => known === said(FORMAT)) ?? usual;
+  const named = physicalName?.includes('.') === true || physicalName?.endsWith('/') === true ? physicalName : undefined;
+  return {
+    ...(description === undefined ? {} : { description }),
+    catalog,
+    path: said(PATH) ?? named ?? `${table}.${catalog}`,
+    odcs: table === name ? file : `${file}#${name}`,
+  };
 }
 
 function sqlName(text: string): string {

@@ -63,7 +63,7 @@ export type ComparedList = 'stronger' | 'weaker' | 'before' | 'after';
  * This interface was referenced by `EngineProtocol`'s JSON-Schema
  * via the `definition` "DriftKind".
  */
-export type DriftKind = 'appeared' | 'vanished' | 'retyped' | 'header' | 'unreadable' | 'unreachable';
+export type DriftKind = 'appeared' | 'vanished' | 'retyped' | 'repeated' | 'header' | 'unreadable' | 'unreachable';
 /**
  * Kinds of functions.
  *
@@ -601,11 +601,11 @@ export interface Drift {
    */
   column: string | null;
   /**
-   * Declared type, or names.
+   * Declared type.
    */
   declared: string | null;
   /**
-   * Type or names in the file, or why it cannot be read.
+   * Type in the file, for JSON the kinds of its values; or why it cannot be read.
    */
   found: string | null;
   /**
@@ -950,8 +950,8 @@ export interface SourceState {
    */
   accesses: SourceAccess[];
   /**
-   * Where it is not as declared, sorted, each column once. For JSON, and for CSV without a header, only whether the files
-   * are there: their columns are known when rows are read.
+   * Where it is not as declared, sorted, each column once. For JSON as far as its first objects tell, for CSV without a
+   * header as far as the number of its columns does.
    */
   drift: Drift[];
   /**

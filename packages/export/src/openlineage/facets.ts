@@ -14,7 +14,7 @@ const SCHEMAS = {
 } as const;
 
 /** Who made an event. */
-export function producerOf(version: string): string {
+function producerOf(version: string): string {
   return `urn:ambit:producer:${version}`;
 }
 

@@ -113,6 +113,23 @@ function servedOf(record: EvidenceRecord): Said | null {
       },
     };
   }
+  if (record.type === 'quality.checked') {
+    const { product, results, closed } = record;
+    const bad = results.filter(({ status }) => status !== 'passed');
+    const worst = closed.length > 0 || bad.some(({ severity }) => severity === 'error') ? ERROR : WARN;
+    return {
+      severity: bad.length === 0 ? INFO : worst,
+      eventName: 'ambit.quality.checked',
+      body:
+        bad.length === 0 ? 'data keeps what its contract promises' : 'data does not keep what its contract promises',
+      attributes: {
+        'db.namespace': product,
+        'ambit.quality.promises': results.length,
+        'ambit.quality.not_kept': bad.length,
+        'ambit.quality.tables_closed': closed.length,
+      },
+    };
+  }
   if (record.type === 'reload.applied') {
     const { cause, products } = record;
     const attributes = { 'ambit.reload.cause': cause, 'ambit.reload.products': products.length };

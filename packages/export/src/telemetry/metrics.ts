@@ -1,4 +1,4 @@
-import type { EvidenceRecord, SessionIntent, DurableBatch } from '@ambit/evidence';
+import type { EvidenceRecord, QualityChecked, SessionIntent, DurableBatch } from '@ambit/evidence';
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { LineageCounts } from '../openlineage/exporter.ts';
 import type { Observed } from '../tap.ts';
@@ -58,6 +58,7 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
   const present = (name: string, description: string) => meter.createUpDownCounter(name, { description });
   const running = present('ambit.sessions.running', 'Sessions with an intent and no outcome');
   const openings = present('ambit.break_glass.open', 'Boundaries that no owner approved and an operator has opened');
+  const countPromises = promiseCounter(meter);
   observeGauges(meter, gauges);
   const ended = (
     record: Extract<EvidenceRecord, { type: 'session.outcome' }>,
@@ -87,6 +88,7 @@ export function metricsOf({ resource, scope }: Origin, gauges: Gauges): Metrics 
       if (record.type === 'session.intent') running.add(1, { product: record.product });
       else if (record.type === 'break-glass.opened') openings.add(1, { product: record.product });
       else if (record.type === 'break-glass.ended') openings.add(-1, { product: record.product });
+      else if (record.type === 'quality.checked') countPromises(record);
       else if (record.type === 'request.refused') {
         // Without a boundary the product is whatever was asked for, by anybody.
         const product = record.fingerprint === null ? '' : (record.product ?? '');
@@ -110,6 +112,22 @@ function intentBoot(intent: SessionIntent): string | undefined {
 }
 
 type Meter = ReturnType<MeterProvider['getMeter']>;
+
+/** What data kept of what its contract promises. Rules are declared, and so few. */
+function promiseCounter(meter: Meter): (record: QualityChecked) => void {
+  const description = 'Rules and service levels that data was held against, by what was found';
+  const checks = meter.createCounter('ambit.quality.checks', { description, unit: '1' });
+  const kept = meter.createGauge('ambit.quality.kept', {
+    description: '1: the data kept the promise when it was last looked at',
+  });
+  return ({ product, version, results }) => {
+    for (const { table, name, severity, status } of results) {
+      const promise = { product, version, table, promise: name };
+      checks.add(1, { ...promise, severity, status });
+      kept.record(status === 'passed' ? 1 : 0, promise);
+    }
+  };
+}
 
 function observeGauges(meter: Meter, gauges: Gauges): void {
   const gauge = (name: string, description: string) => meter.createObservableGauge(name, { description });

@@ -1,4 +1,5 @@
 import { EvidenceUnavailable } from '@ambit/evidence';
+import { isServed } from '@ambit/session';
 import type { FastifyInstance } from 'fastify';
 import * as answers from '../answers.ts';
 import { openedProducts } from '../break-glass.ts';
@@ -24,7 +25,14 @@ export function addHealthRoutes(app: FastifyInstance, serving: Serving): void {
     () => {
       const { loadedAt, refused } = serving.served;
       const opened = openedProducts(serving.products).length;
-      return { status: 'alive', loadedAt, reloadRefused: refused, ...(opened === 0 ? {} : { breakGlass: opened }) };
+      const unapproved = serving.products.filter((product) => !isServed(product, Date.now())).length;
+      return {
+        status: 'alive',
+        loadedAt,
+        reloadRefused: refused,
+        ...(opened === 0 ? {} : { breakGlass: opened }),
+        ...(unapproved === 0 ? {} : { unapproved }),
+      };
     },
   );
   app.get(

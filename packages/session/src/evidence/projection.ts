@@ -5,6 +5,7 @@ import { limits } from '../limits.ts';
 import {
   type DocumentRows,
   grantRows,
+  qualityRows,
   refusalRows,
   reviewRows,
   sessionRows,
@@ -61,6 +62,8 @@ export class Projection {
         return nothing;
       case 'request.refused':
         return { rows: refusalRows(record), documents: [] };
+      case 'quality.checked':
+        return { rows: qualityRows(record), documents: [] };
       case 'session.outcome':
         return this.#ended(record);
       default:

@@ -1,5 +1,12 @@
 import type { Boundary } from '@ambit/contract';
-import type { EvidenceRecord, Json, ReviewApplied, SessionEvidence } from '@ambit/evidence';
+import type {
+  EvidenceRecord,
+  Json,
+  QualityChecked,
+  RecordEnvelope,
+  ReviewApplied,
+  SessionEvidence,
+} from '@ambit/evidence';
 import type { Decision, Governor, Grant, Subject } from '@ambit/policy';
 
 // Records as rows of the product `evidence`. Pure: the same records give the same rows, which is why they can be built again.
@@ -10,8 +17,8 @@ export type Row = Readonly<Record<string, string | number | boolean | null | und
 /** A row and the table that it is in. */
 export type TableRow = readonly [table: RecordTable, row: Row];
 
-/** Tables of what sessions and refusals left: a file for each part of the log. */
-export const recordTables = ['sessions', 'uses', 'credentials', 'opened', 'accesses', 'refusals'] as const;
+/** Tables of what sessions, refusals and checks of quality left: a file for each part of the log. */
+export const recordTables = ['sessions', 'uses', 'credentials', 'opened', 'accesses', 'refusals', 'quality'] as const;
 
 /**
  * Tables of grants, boundaries and reviews: a file for each of these, however many sessions had it. How often it was
@@ -210,6 +217,35 @@ export function refusalRows(refusal: Refusal): readonly TableRow[] {
     determined_by: [...new Set(forbidding)].toSorted().join(','),
   };
   return [['refusals', row]];
+}
+
+/** What the server found of the data of a product, a row for each rule and service level. */
+export function qualityRows(checked: RecordEnvelope & QualityChecked): readonly TableRow[] {
+  const { seq, at, check, product, version, environment, fingerprint, results, closed } = checked;
+  return results.map(
+    ({ kind, table, column, name, status, severity, promise, value, code }): TableRow => [
+      'quality',
+      {
+        seq,
+        at: instant(at),
+        check_id: check,
+        product,
+        version,
+        environment,
+        fingerprint,
+        kind,
+        table_name: table,
+        column_name: column,
+        name,
+        status,
+        severity,
+        promise,
+        value,
+        code,
+        closed: closed.includes(table),
+      },
+    ],
+  );
 }
 
 /** What a grant shows, a row for each column, and each decision that made it. */

@@ -1,11 +1,14 @@
-//! Sources held against what their contract declares, from headers and footers alone: no row is read.
+//! Sources held against what their contract declares, from headers and footers; of JSON, from its first objects.
+
+mod columns;
+mod json;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use ambit_protocol::{Drift, DriftKind, InspectReport, InspectRequest, Source, SourceFormat, SourceState, Store};
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::Schema;
 use datafusion::common::{DataFusionError, Result, internal_datafusion_err};
 use datafusion::datasource::file_format::FileFormat;
 use datafusion::execution::SessionState;
@@ -13,23 +16,24 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use futures::FutureExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore};
+use object_store::{GetRange, ObjectMeta, ObjectStore};
 
 use crate::access::AccessLog;
-use crate::csv_header::{Names, csv_header};
-use crate::declared::keeps_values;
+use crate::csv_header::csv_header;
+use crate::declared::unlike;
 use crate::engine::Engine;
+use crate::error::Fault;
 use crate::partitions::{hold_place, parted};
 use crate::remote_store::is_unreachable;
 use crate::resources::mount;
 use crate::scope::mount_of;
-use crate::source::{arrow_schema, format_of, objects, url_of};
+use crate::source::{arrow_schema, byte_of, format_of, objects, part, url_of};
 use crate::types;
+use columns::{named, typed};
+use json::Sample;
 
 /// Files of a folder that are looked at.
 const FILES_MAX: usize = 1_000;
-/// Names in a CSV header beyond those that are declared.
-const NAMES_MORE_MAX: usize = 1_000;
 /// Of a text that a file gave, in characters.
 const TOLD_MAX: usize = 300;
 
@@ -65,7 +69,7 @@ fn failed(object: &str, error: &DataFusionError) -> SourceState {
     } else {
         DriftKind::Unreadable
     };
-    unread(kind, object, &error.to_string())
+    unread(kind, object, &reason(error))
 }
 
 fn unread(kind: DriftKind, object: &str, why: &str) -> SourceState {
@@ -80,6 +84,16 @@ fn unread(kind: DriftKind, object: &str, why: &str) -> SourceState {
         drift: vec![drift],
         ..SourceState::default()
     }
+}
+
+/// Of what is Ambit's own word, what it is in particular.
+fn reason(error: &DataFusionError) -> String {
+    let fault = match error {
+        DataFusionError::External(inner) => inner.downcast_ref::<Fault>(),
+        _ => None,
+    };
+    let detail = fault.and_then(|fault| fault.0.detail.clone());
+    detail.unwrap_or_else(|| error.to_string())
 }
 
 fn told(text: &str) -> String {
@@ -108,9 +122,11 @@ impl Looking<'_> {
         let declared = types::schema_of(&source.columns).map_err(|error| internal_datafusion_err!("{error}"))?;
         let (files, _) = parted(&declared, &source.partitions)?;
         let folder = Path::from_url_path(url.path())?;
-        let mut drift = BTreeSet::new();
         let skipped = found.len().saturating_sub(FILES_MAX);
-        for object in found.iter().skip(skipped) {
+        let looked = found.get(skipped..).unwrap_or_default();
+        let mut drift = BTreeSet::new();
+        let mut sample = Sample::new(&files, looked.len());
+        for object in looked {
             let place = object.location.as_ref().strip_prefix(&mount).unwrap_or_default();
             let place = place.trim_start_matches('/');
             let placed = if parted_files {
@@ -118,19 +134,25 @@ impl Looking<'_> {
             } else {
                 Ok(())
             };
-            let columns = match placed {
-                Ok(()) => self.columns(&state, &store, format.as_ref(), object, &files).await,
+            let found = match placed {
+                Ok(()) => {
+                    let file = File {
+                        object,
+                        place,
+                        declared: &files,
+                    };
+                    self.file(&state, &store, format.as_ref(), &file, &mut sample).await
+                }
                 Err(error) => Err(error),
             };
-            match columns {
-                Ok(Columns::Typed(found)) => drift.extend(compare(&files, &found, place)),
-                Ok(Columns::Named(names)) => drift.extend(compare_names(&files, &names, place)),
-                Ok(Columns::Untold) => {}
+            match found {
+                Ok(found) => drift.extend(found),
                 Err(error) => drift.extend(failed(place, &error).drift),
             }
         }
+        drift.extend(sample.vanished(&source.path));
         Ok(SourceState {
-            files: (found.len() - skipped) as u64,
+            files: looked.len() as u64,
             files_total: found.len() as u64,
             drift: first_of_each(drift),
             accesses: vec![],
@@ -149,80 +171,59 @@ impl Looking<'_> {
         Ok(SessionStateBuilder::new().with_runtime_env(runtime).build())
     }
 
-    async fn columns(
+    /// How one file differs.
+    async fn file(
         &self,
         state: &SessionState,
         store: &Arc<dyn ObjectStore>,
         format: &dyn FileFormat,
-        object: &ObjectMeta,
-        declared: &Schema,
-    ) -> Result<Columns> {
-        Ok(match &self.source.format {
+        file: &File<'_>,
+        sample: &mut Sample<'_>,
+    ) -> Result<Vec<Drift>> {
+        let File {
+            object,
+            place,
+            declared,
+        } = *file;
+        match &self.source.format {
+            // No line is no row.
+            SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } if object.size == 0 => Ok(vec![]),
             SourceFormat::Parquet => {
                 let found = format.infer_schema(state, store, std::slice::from_ref(object)).await?;
-                Columns::Typed(found.as_ref().clone())
+                Ok(typed(declared, &found, place))
             }
-            SourceFormat::Arrow => Columns::Typed(arrow_schema(store.as_ref(), object).await?),
-            SourceFormat::Csv {
-                header: true,
-                delimiter,
-            } => {
-                let delimiter = delimiter.bytes().next().unwrap_or(b',');
-                let most = Names::UpTo(declared.fields().len() + NAMES_MORE_MAX);
-                Columns::Named(csv_header(store.as_ref(), &object.location, delimiter, most).await?)
+            SourceFormat::Arrow => Ok(typed(declared, &arrow_schema(store.as_ref(), object).await?, place)),
+            SourceFormat::Csv { header, delimiter } => {
+                let first = csv_header(store.as_ref(), &object.location, declared, byte_of(delimiter)).await?;
+                if *header {
+                    return Ok(named(declared, &first, place));
+                }
+                let columns = declared.fields().len();
+                if first.is_empty() || first.len() == columns {
+                    return Ok(vec![]);
+                }
+                let values = first.len();
+                Err(unlike(format!(
+                    "its first line has {values} values, and the contract {columns} columns"
+                )))
             }
-            SourceFormat::Csv { header: false, .. } | SourceFormat::Json { .. } => Columns::Untold,
-        })
-    }
-}
-
-/// What a file tells of its columns before a row is read.
-enum Columns {
-    Typed(Schema),
-    Named(Vec<String>),
-    Untold,
-}
-
-fn compare(declared: &Schema, found: &Schema, object: &str) -> Vec<Drift> {
-    let mut drift = Vec::new();
-    let mut say = |kind, column: &str, declared: Option<&DataType>, found: Option<&DataType>| {
-        drift.push(Drift {
-            kind,
-            column: Some(told(column)),
-            declared: declared.map(ToString::to_string),
-            found: found.map(|found| told(&found.to_string())),
-            object: object.to_string(),
-        });
-    };
-    for field in declared.fields() {
-        match found.field_with_name(field.name()) {
-            Err(_) => say(DriftKind::Vanished, field.name(), Some(field.data_type()), None),
-            Ok(column) if !keeps_values(column.data_type(), field.data_type()) => say(
-                DriftKind::Retyped,
-                field.name(),
-                Some(field.data_type()),
-                Some(column.data_type()),
-            ),
-            Ok(_) => {}
+            SourceFormat::Json { array } => {
+                let range = GetRange::Bounded(0..sample.bytes());
+                let head = part(store.as_ref(), &object.location, range).await?;
+                let whole = head.len() as u64 == object.size;
+                sample.file(&json::objects(&head, whole, *array)?, place)
+            }
         }
     }
-    for column in found.fields() {
-        if declared.field_with_name(column.name()).is_err() {
-            say(DriftKind::Appeared, column.name(), None, Some(column.data_type()));
-        }
-    }
-    drift
 }
 
-fn compare_names(declared: &Schema, found: &[String], object: &str) -> Option<Drift> {
-    let names: Vec<&str> = declared.fields().iter().map(|field| field.name().as_str()).collect();
-    (names != found).then(|| Drift {
-        kind: DriftKind::Header,
-        column: None,
-        declared: Some(told(&names.join(", "))),
-        found: Some(told(&found.join(", "))),
-        object: object.to_string(),
-    })
+/// A file that is looked at.
+struct File<'a> {
+    object: &'a ObjectMeta,
+    /// Its path in the store.
+    place: &'a str,
+    /// The columns that it is to have.
+    declared: &'a Schema,
 }
 
 /// One for each kind, column and pair of types: a folder's files mostly differ alike.
