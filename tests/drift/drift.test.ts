@@ -32,7 +32,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'orders.yaml'), CONTRACT);
   writeFileSync(join(folder, 'orders.cedar'), CEDAR);
   server = await startServer({ paths: [folder], subjects, environment: 'drift: { every: 100ms }\n' });
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   await server.close();
   rmSync(folder, { recursive: true });

@@ -67,6 +67,7 @@ fn words(drift: &Drift) -> String {
         DriftKind::Repeated => "repeated",
         DriftKind::Header => "header",
         DriftKind::Unreadable => "unreadable",
+        DriftKind::Unreachable => "unreachable",
     };
     let parts = [
         Some(kind),
