@@ -76,9 +76,17 @@ async function endOpen({ folder, key, ambit }: ShareOptions): Promise<void> {
     throw new EvidenceDamaged('the folder holds no log: servers begin the shared one themselves');
   }
   if (await isMarked(disk, folder)) return;
-  const unlock = await lockFolder(folder);
-  const { open, records } = await recover(disk, folder).finally(() => unlock());
+  const { open, records } = await locked(folder, () => recover(disk, folder));
   if (open.size > 0 || records === 0) await (await openLog({ folder, key, ambit })).close();
+}
+
+async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const unlock = await lockFolder(folder);
+  try {
+    return await work();
+  } finally {
+    await unlock();
+  }
 }
 
 async function wholeOf({ folder, key: keyFile }: ShareOptions): Promise<Whole> {
