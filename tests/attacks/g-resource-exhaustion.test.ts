@@ -43,6 +43,7 @@ tables:
   broad: { catalog: csv, path: broad.csv, columns: { c0: { type: bigint }, c1: { type: bigint } } }
   keys: { catalog: json, path: keys.json, columns: { k0: { type: bigint } } }
   deep: { catalog: json, path: deep.json, columns: { k0: { type: bigint } } }
+  later: { catalog: json, path: later.json, columns: { k0: { type: bigint } } }
   lies: { catalog: parquet, path: lies.parquet, columns: { text: { type: string } } }
   line: { catalog: csv, path: line.csv, columns: { text: { type: string } } }
 functions: { allow: ["@aggregate", "@window", "@string", "@regex", "@math", "@nested", "@conditional"] }
@@ -71,7 +72,10 @@ function writeFiles(folder: string): void {
   writeFileSync(file('broad.csv'), `${columns.join(',')}\n${columns.map(() => '1').join(',')}\n`);
   const keys = Object.fromEntries(Array.from({ length: 100_000 }, (_unused, at) => [`k${at}`, at]));
   writeFileSync(file('keys.json'), `${JSON.stringify(keys)}\n`);
-  writeFileSync(file('deep.json'), `{"k0": ${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`);
+  const deep = `{"k0": ${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`;
+  writeFileSync(file('deep.json'), deep);
+  // Behind what is looked at before anybody asks.
+  writeFileSync(file('later.json'), `${'{"k0": 1}\n'.repeat(200_000)}${deep}`);
   writeFileSync(file('line.csv'), `text\n"${'x'.repeat(8 * 2 ** 20)}"\n`);
 }
 
@@ -279,7 +283,8 @@ describe('files that are more than they look', () => {
     // Those whose columns are told before a row is read were closed when the server looked at them.
     ['G17', '50,000 columns', 'SELECT c0 FROM broad', ['table_closed']],
     ['G17', '100,000 keys', 'SELECT k0 FROM keys', [null]],
-    ['G17', '100,000 levels', 'SELECT k0 FROM deep', ['source_failed']],
+    ['G17', '100,000 levels', 'SELECT k0 FROM deep', ['table_closed']],
+    ['G17', '100,000 levels behind other rows', 'SELECT count(k0) FROM later', ['source_failed']],
     // The reader of Parquet panics at it.
     ['G17', 'a footer longer than its file', 'SELECT text FROM lies', ['table_closed']],
   ])('%s %s', async (_, __, sql, codes) => {

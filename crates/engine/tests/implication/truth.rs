@@ -77,11 +77,11 @@ impl Truth {
             let physical = self.physical(&bound, simplified);
             let rows = self.batch.num_rows();
             match physical.evaluate(&self.batch).and_then(|value| value.into_array(rows)) {
-                Ok(array) => array
-                    .as_boolean()
-                    .iter()
-                    .map(|truth| Some(truth == Some(true)))
-                    .collect(),
+                // NULL may have no type: then it is true of no row.
+                Ok(array) => array.as_boolean_opt().map_or_else(
+                    || vec![Some(false); rows],
+                    |truths| truths.iter().map(|truth| Some(truth == Some(true))).collect(),
+                ),
                 Err(_) => (0..rows)
                     .map(|row| one(&physical, &self.batch.slice(row, 1)).map(|value| is_true(Some(&value))))
                     .collect(),
