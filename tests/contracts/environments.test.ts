@@ -233,8 +233,8 @@ describe('what is wrong is said where it stands', () => {
     [
       'where a base has a name',
       { 'test.yaml': own(''), 'base.yaml': base('name: test\n') },
-      'base.yaml:3:1  unknown key `name`\n  hint: keys here: apiVersion, kind, extends, listen, tls, stores, engine, ' +
-        'evidence, evidenceKey, evidenceSeals, evidenceSealPeriod, witnesses, evidenceDatabase, keys, drift, exports, ' +
+      'base.yaml:3:1  unknown key `name`\n  hint: keys here: apiVersion, kind, extends, listen, tls, stores, credentials, engine, ' +
+        'evidence, evidenceKey, evidenceSeals, evidenceSealPeriod, witnesses, evidenceDatabase, keys, drift, quality, exports, ' +
         'identity, review, breakGlass, settings, limits',
     ],
     [

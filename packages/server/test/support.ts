@@ -142,25 +142,22 @@ const nobody: NewKey = {
 
 /** The real disk, but for its room. */
 function fillable(full: { readonly now: boolean }): Files {
+  const room = (): void => {
+    if (full.now) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  };
+  const within = (file: Awaited<ReturnType<Files['create']>>): typeof file => ({
+    ...file,
+    append: async (bytes) => {
+      room();
+      await file.append(bytes);
+    },
+  });
   return {
     ...disk,
-    create: async (path) => {
-      const file = await disk.create(path);
-      const room = (): void => {
-        if (full.now) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-      };
-      return {
-        append: async (bytes) => {
-          room();
-          await file.append(bytes);
-        },
-        sync: () => file.sync(),
-        truncate: (length) => file.truncate(length),
-        close: () => file.close(),
-      };
-    },
+    create: async (path) => within(await disk.create(path)),
+    createDurable: async (path) => within(await disk.createDurable(path)),
     replace: async (path, bytes) => {
-      if (full.now) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+      room();
       await disk.replace(path, bytes);
     },
   };
