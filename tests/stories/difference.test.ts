@@ -107,6 +107,7 @@ describe('ambit diff', () => {
     });
     expect(found.lines.map(({ path, effect }) => `${path} ${effect}`)).toEqual([
       '/environment changes',
+      '/lowered changes',
       '/stores/lake/root changes',
       '/limits/rows narrows',
     ]);
