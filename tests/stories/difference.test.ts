@@ -111,7 +111,7 @@ describe('ambit diff', () => {
       '/stores/lake/root changes',
       '/limits/rows narrows',
     ]);
-    expect(found.lines[1]?.reason).toMatch(
+    expect(found.lines[2]?.reason).toMatch(
       /tables `airports`, .* now read, and row filter `own-state` decide by, other data/,
     );
     expect(ambit(['--from', 'test', '--to', 'production', '--allow', 'changes']).status).toBe(0);
