@@ -67,7 +67,8 @@ impl Layout {
 
     /// The file's own columns. They are found by their place: those that are not declared need no name.
     fn columns(&self, declared: &TableSchema) -> TableSchema {
-        let mut fields = vec![Arc::new(Field::new("", DataType::Utf8, true)); self.width];
+        let unnamed = Arc::new(Field::new("", DataType::Utf8, true));
+        let mut fields = vec![unnamed; self.width];
         for (place, field) in self.places.iter().zip(declared.file_schema().fields()) {
             if let Some(slot) = fields.get_mut(*place) {
                 *slot = Arc::clone(field);

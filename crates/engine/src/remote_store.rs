@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Range;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -247,8 +248,8 @@ impl RemoteStore {
         bytes
             .map(move |chunk| {
                 let next = at + chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
-                let range = [at..next];
-                let done: &[Range<u64>] = if chunk.is_ok() { &range } else { &[] };
+                let range = at..next;
+                let done: &[Range<u64>] = if chunk.is_ok() { slice::from_ref(&range) } else { &[] };
                 self.log.record(&Access {
                     more: true,
                     ..self.access(&key, done, Some(&meta), chunk.is_err())
