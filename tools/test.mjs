@@ -42,7 +42,8 @@ async function vitestTests() {
 
 async function main() {
   await setup();
-  for (const tests of ['api', 'odcs', 'stores']) await pythonEnvironment(root, join(root, 'tests', tests, 'requirements.txt'));
+  for (const tests of ['api', 'odcs', 'stores'])
+    await pythonEnvironment(root, join(root, 'tests', tests, 'requirements.txt'));
   const tallies = await check(!process.argv.includes('--all'));
   tallies.push(await cargoTests(), await vitestTests());
   for (const { name, passed, failed } of tallies) {

@@ -33,13 +33,15 @@ export function unusedExports(files) {
  * @returns {{ exported: string, line: number }[]}
  */
 function exportsOf(text) {
-  return [...text.matchAll(/export (?:type )?\{([^}]*)\} from '\.\//g)].flatMap(({ 0: whole, 1: inside = '', index }) => {
-    let at = index + whole.indexOf('{') + 1;
-    return inside.split(',').flatMap((part) => {
-      const exported = /(\w+)\s*$/.exec(part)?.[1];
-      const line = text.slice(0, at + part.length - part.trimStart().length).split('\n').length;
-      at += part.length + 1;
-      return exported === undefined ? [] : [{ exported, line }];
-    });
-  });
+  return [...text.matchAll(/export (?:type )?\{([^}]*)\} from '\.\//g)].flatMap(
+    ({ 0: whole, 1: inside = '', index }) => {
+      let at = index + whole.indexOf('{') + 1;
+      return inside.split(',').flatMap((part) => {
+        const exported = /(\w+)\s*$/.exec(part)?.[1];
+        const line = text.slice(0, at + part.length - part.trimStart().length).split('\n').length;
+        at += part.length + 1;
+        return exported === undefined ? [] : [{ exported, line }];
+      });
+    },
+  );
 }
