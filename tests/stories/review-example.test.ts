@@ -69,7 +69,7 @@ test('from an empty repository to the evidence, each step says what it should, a
 
   says('FAIL  a researcher sees nothing finer than a day: noah for research');
   says('1 of 3 policy tests failed: nothing was signed');
-  says('Would see more and less, or otherwise');
+  says('Would see more (1)');
   says('approved: commit both files');
   says('1 changed, all approved.');
   says(
