@@ -73,7 +73,7 @@ test('from an empty repository to the evidence, each step says what it should, a
   says('approved: commit both files');
   says('1 changed, all approved.');
   says(
-    /approved by \*\*ann\*\* until \S+ \(3 policy tests passed; of 2 recorded requests 0 gain, 0 lose, 2 see otherwise/,
+    /approved by \*\*ann\*\* until \S+ \(3 policy tests passed; of 2 recorded requests 2 gain, 0 lose, 0 see otherwise/,
   );
   says(/approved by \*\*bo\*\* until \S+ \(3 policy tests passed\)/);
   says('server | reload: serving flights 1.0.0');
