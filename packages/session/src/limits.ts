@@ -44,6 +44,8 @@ export const limits = {
   rolesKeptMax: 1_000,
   /** Kept keys are given out only if they outlive the session by so much. */
   keySpareMs: 60_000,
+  /** Name of who has taken a role, as its owner's records have it: what the protocol admits. */
+  roleSessionNameCharactersMax: 64,
   /** A policy that comes with the taking of a role. */
   sessionPolicyCharactersMax: 2_048,
 } as const;

@@ -30,7 +30,7 @@ export async function assumeRole(
   });
   const command = new AssumeRoleCommand({
     RoleArn: role.arn,
-    RoleSessionName: `ambit.${product}`,
+    RoleSessionName: `ambit.${product}`.slice(0, limits.roleSessionNameCharactersMax),
     DurationSeconds: role.seconds,
     Policy: policyOf(scope, role.arn),
     ...(role.externalId === null ? {} : { ExternalId: role.externalId }),
