@@ -195,12 +195,16 @@ describe('a store that is not', () => {
     await refusedAs('source_failed', ALL);
   });
 
-  test('is quoted to the operator, not to who asks', async () => {
+  test('is named by its code to the operator, and not at all to who asks', async () => {
     answering = (_, response) => {
       response.writeHead(403, { 'content-type': 'application/xml' });
       response.end('<Error><Code>AccessDenied</Code><Message>quoted by the store</Message></Error>');
     };
     expect(await refusedAs('source_failed', ALL)).toContain('403');
+    const detail = await refusedAs('source_failed', PARTS);
+    expect(detail).toContain('AccessDenied');
+    // It may quote the request, and with it a session's token.
+    expect(detail).not.toContain('quoted by the store');
   });
 
   test('that never answers holds a session for its time and no longer', async () => {

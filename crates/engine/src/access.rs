@@ -2,30 +2,72 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ambit_protocol::SourceAccess;
+use object_store::ObjectMeta;
 
 /// The requests of one session.
 #[derive(Debug, Default)]
 pub(crate) struct AccessLog(Mutex<BTreeMap<(String, String), SourceAccess>>);
 
-/// One request.
-pub(crate) struct Access<'a> {
-    pub store: &'a str,
-    pub credential: Option<&'a str>,
-    pub object: &'a str,
-    /// What was read.
-    pub ranges: &'a [Range<u64>],
-    pub size: Option<u64>,
-    pub version: Option<&'a str>,
-    pub failed: bool,
+/// A store that tells its session's record what it is asked.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    pub log: Arc<AccessLog>,
+    pub store: String,
+    pub credential: Option<String>,
+}
+
+impl Recorder {
+    pub(crate) fn request(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
+        self.log.record(&self.access(object, ranges, meta, failed));
+    }
+
     /// More of a request that is recorded already.
-    pub more: bool,
+    pub(crate) fn more(&self, object: &str, ranges: &[Range<u64>], meta: &ObjectMeta, failed: bool) {
+        self.log.record(&Access {
+            more: true,
+            ..self.access(object, ranges, Some(meta), failed)
+        });
+    }
+
+    fn access<'a>(
+        &'a self,
+        object: &'a str,
+        ranges: &'a [Range<u64>],
+        meta: Option<&'a ObjectMeta>,
+        failed: bool,
+    ) -> Access<'a> {
+        Access {
+            store: &self.store,
+            credential: self.credential.as_deref(),
+            object,
+            ranges,
+            size: meta.map(|meta| meta.size),
+            version: meta.and_then(|meta| meta.e_tag.as_deref()),
+            failed,
+            more: false,
+        }
+    }
+}
+
+/// One request.
+struct Access<'a> {
+    store: &'a str,
+    credential: Option<&'a str>,
+    object: &'a str,
+    /// What was read.
+    ranges: &'a [Range<u64>],
+    size: Option<u64>,
+    version: Option<&'a str>,
+    failed: bool,
+    /// More of a request that is recorded already.
+    more: bool,
 }
 
 impl AccessLog {
-    pub(crate) fn record(&self, access: &Access<'_>) {
+    fn record(&self, access: &Access<'_>) {
         let mut objects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (access.store.to_string(), access.object.to_string());
         let entry = objects.entry(key).or_insert_with(|| SourceAccess {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use ambit_protocol::Endpoint;
 use async_trait::async_trait;
+use futures::StreamExt;
 use object_store::ClientOptions;
 use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
 use reqwest::{Certificate, Client, redirect};
 use url::Url;
@@ -17,6 +18,9 @@ use url::Url;
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// Without a byte of an answer.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Of what a server says of an error, and of the code in it.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+const CODE_BYTES_MAX: usize = 64;
 
 /// Connections to the servers of remote stores. They carry no credential of their own: each request is signed for itself, so
 /// sessions share them.
@@ -104,8 +108,33 @@ impl HttpService for Door {
         if asked.is_none_or(|asked| asked.origin() != self.origin.origin()) {
             return Err(HttpError::new(HttpErrorKind::Unknown, Elsewhere));
         }
-        HttpService::call(&self.client, request).await
+        let response = HttpService::call(&self.client, request).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (parts, body) = response.into_parts();
+        Ok(HttpResponse::from_parts(parts, code_alone(body).await?.into()))
     }
+}
+
+/// What a server says of an error may quote the request, and the session token is in it: of that its code is kept, by which
+/// the client knows what to do.
+async fn code_alone(body: HttpResponseBody) -> Result<String, HttpError> {
+    let mut said = Vec::new();
+    let mut parts = body.bytes_stream();
+    while let Some(part) = parts.next().await {
+        said.extend_from_slice(&part?);
+        if said.len() > ERROR_BYTES_MAX {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&said);
+    let code = text
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"));
+    let code = code.map_or("", |(code, _)| code);
+    let plain = code.len() <= CODE_BYTES_MAX && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    Ok(format!("<Error><Code>{}</Code></Error>", if plain { code } else { "" }))
 }
 
 /// A request to a server that is not the store's.

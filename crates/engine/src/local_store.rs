@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{Attributes, Error, GetOptions, GetResult, GetResultPayload, ObjectMeta, Result};
 
-use crate::access::{Access, AccessLog};
+use crate::access::{AccessLog, Recorder};
 use crate::beneath::{STORE, changed, describe, failed, open_folder, plain, read_all, walk};
 
 // Read at once from a file.
@@ -27,8 +27,7 @@ pub(crate) const LISTED_MAX: usize = 100_000;
 pub(crate) struct LocalStore {
     root: Arc<Dir>,
     mount: String,
-    log: Arc<AccessLog>,
-    name: String,
+    recorder: Recorder,
     seen: Mutex<HashMap<String, String>>,
 }
 
@@ -37,8 +36,11 @@ impl LocalStore {
         Self {
             root,
             mount: mount.to_string(),
-            log,
-            name: name.to_string(),
+            recorder: Recorder {
+                log,
+                store: name.to_string(),
+                credential: None,
+            },
             seen: Mutex::default(),
         }
     }
@@ -61,7 +63,7 @@ impl LocalStore {
                 Ok((file, meta, range))
             });
             let meta = opened.as_ref().ok().map(|(_, meta, _)| meta);
-            store.record(&key, &[], meta, opened.is_err());
+            store.recorder.request(&key, &[], meta, opened.is_err());
             let (file, meta, range) = opened?;
             let chunks = if options.head {
                 stream::empty().boxed()
@@ -91,29 +93,6 @@ impl LocalStore {
         blocking(move || self.list_folder(&folder)).await
     }
 
-    fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
-        self.log.record(&self.access(object, ranges, meta, failed));
-    }
-
-    fn access<'a>(
-        &'a self,
-        object: &'a str,
-        ranges: &'a [Range<u64>],
-        meta: Option<&'a ObjectMeta>,
-        failed: bool,
-    ) -> Access<'a> {
-        Access {
-            store: &self.name,
-            credential: None,
-            object,
-            ranges,
-            size: meta.map(|meta| meta.size),
-            version: meta.and_then(|meta| meta.e_tag.as_deref()),
-            failed,
-            more: false,
-        }
-    }
-
     /// Opens a regular file beneath the root. One session sees one version of it.
     fn open(&self, key: &str, location: &Path) -> Result<(std::fs::File, ObjectMeta)> {
         let file = walk(&self.root, key).map_err(|error| failed(location, error))?;
@@ -133,7 +112,8 @@ impl LocalStore {
         let read = opened.as_ref().ok().map(|(file, meta)| read_all(file, meta, ranges));
         let whole = matches!(read, Some(Ok(_)));
         let meta = opened.as_ref().ok().map(|(_, meta)| meta);
-        self.record(key, if whole { ranges } else { &[] }, meta, !whole);
+        self.recorder
+            .request(key, if whole { ranges } else { &[] }, meta, !whole);
         opened?;
         read.unwrap_or_else(|| Err(failed(location, io::Error::from(io::ErrorKind::Other))))
     }
@@ -143,21 +123,18 @@ impl LocalStore {
         let ranges = [range];
         let read = read_all(file, meta, &ranges);
         let done: &[Range<u64>] = if read.is_ok() { &ranges } else { &[] };
-        self.log.record(&Access {
-            more: true,
-            ..self.access(key, done, Some(meta), read.is_err())
-        });
+        self.recorder.more(key, done, meta, read.is_err());
         Ok(read?.pop().unwrap_or_default())
     }
 
     fn list_folder(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
         let top = folder.trim_matches('/');
         let listed = self.walk_folder(top);
-        self.record(&format!("{top}/"), &[], None, listed.is_err());
+        self.recorder.request(&format!("{top}/"), &[], None, listed.is_err());
         let (mut found, skipped) = listed?;
         // A link, a device or an odd name in a listed folder is an attempt or a mistake: the evidence says so.
         for _ in 0..skipped {
-            self.record(&format!("{top}/"), &[], None, true);
+            self.recorder.request(&format!("{top}/"), &[], None, true);
         }
         found.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(found)

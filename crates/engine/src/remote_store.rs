@@ -9,6 +9,7 @@ use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ambit_protocol::StoreCredential;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
@@ -19,7 +20,7 @@ use object_store::{
     ObjectStore, Result, RetryConfig, StaticCredentialProvider, coalesce_ranges,
 };
 
-use crate::access::{Access, AccessLog};
+use crate::access::{AccessLog, Recorder};
 use crate::beneath::{changed, failed};
 use crate::endpoints::Door;
 use crate::local_store::LISTED_MAX;
@@ -41,32 +42,22 @@ pub(crate) struct Bucket<'a> {
     pub region: &'a str,
 }
 
-/// What a store is asked with, and by which name records know it.
-pub(crate) struct Credential<'a> {
-    pub reference: &'a str,
-    pub key_id: &'a str,
-    pub secret_key: &'a str,
-    pub session_token: Option<&'a str>,
-}
-
 /// A bucket as one session has it: its own record of requests, and of the versions it has seen.
 #[derive(Debug)]
 pub(crate) struct RemoteStore {
     bucket: AmazonS3,
     prefix: String,
     mount: String,
-    log: Arc<AccessLog>,
-    name: String,
-    credential: Option<String>,
+    recorder: Recorder,
     /// Entity tags by key.
     seen: Mutex<HashMap<String, String>>,
 }
 
 impl RemoteStore {
-    /// Opens nothing yet. Never asks the machine for a credential: without one, requests are not signed.
+    /// Opens nothing yet. `credential` comes with its reference. Never asks the machine for a credential: without one, requests are not signed.
     pub(crate) fn new(
         bucket: Bucket<'_>,
-        credential: Option<&Credential<'_>>,
+        credential: Option<(&str, &StoreCredential)>,
         door: Door,
         mount: &str,
         log: Arc<AccessLog>,
@@ -83,10 +74,10 @@ impl RemoteStore {
                 secret_key: String::new(),
                 token: None,
             },
-            |credential| AwsCredential {
-                key_id: credential.key_id.to_string(),
-                secret_key: credential.secret_key.to_string(),
-                token: credential.session_token.map(ToString::to_string),
+            |(_, given)| AwsCredential {
+                key_id: given.key_id.clone(),
+                secret_key: given.secret_key.clone(),
+                token: given.session_token.clone(),
             },
         );
         let opened = AmazonS3Builder::new()
@@ -103,9 +94,11 @@ impl RemoteStore {
             bucket: opened,
             prefix: bucket.prefix.to_string(),
             mount: mount.to_string(),
-            log,
-            name: name.to_string(),
-            credential: credential.map(|credential| credential.reference.to_string()),
+            recorder: Recorder {
+                log,
+                store: name.to_string(),
+                credential: credential.map(|(reference, _)| reference.to_string()),
+            },
             seen: Mutex::default(),
         })
     }
@@ -118,7 +111,8 @@ impl RemoteStore {
     pub(crate) async fn get(self: Arc<Self>, key: String, location: Path, options: GetOptions) -> Result<GetResult> {
         let head = options.head;
         let asked = self.ask(&key, &location, options).await;
-        self.record(&key, &[], asked.as_ref().ok().map(|found| &found.meta), asked.is_err());
+        self.recorder
+            .request(&key, &[], asked.as_ref().ok().map(|found| &found.meta), asked.is_err());
         let found = asked?;
         let GetResult {
             meta,
@@ -166,7 +160,7 @@ impl RemoteStore {
                 } else {
                     &[]
                 };
-                store.record(&key, done, meta.as_ref(), read.is_err());
+                store.recorder.request(&key, done, meta.as_ref(), read.is_err());
                 read
             }
         };
@@ -176,7 +170,7 @@ impl RemoteStore {
     pub(crate) async fn list(self: Arc<Self>, folder: String) -> Result<Vec<ObjectMeta>> {
         let top = folder.trim_matches('/');
         let listed = self.listed(top).await;
-        self.record(&format!("{top}/"), &[], None, listed.is_err());
+        self.recorder.request(&format!("{top}/"), &[], None, listed.is_err());
         let mut found = listed?;
         found.sort_by(|a, b| a.location.cmp(&b.location));
         Ok(found)
@@ -250,37 +244,11 @@ impl RemoteStore {
                 let next = at + chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
                 let range = at..next;
                 let done: &[Range<u64>] = if chunk.is_ok() { slice::from_ref(&range) } else { &[] };
-                self.log.record(&Access {
-                    more: true,
-                    ..self.access(&key, done, Some(&meta), chunk.is_err())
-                });
+                self.recorder.more(&key, done, &meta, chunk.is_err());
                 at = next;
                 chunk.map_err(|error| told(&meta.location, &error))
             })
             .boxed()
-    }
-
-    fn record(&self, object: &str, ranges: &[Range<u64>], meta: Option<&ObjectMeta>, failed: bool) {
-        self.log.record(&self.access(object, ranges, meta, failed));
-    }
-
-    fn access<'a>(
-        &'a self,
-        object: &'a str,
-        ranges: &'a [Range<u64>],
-        meta: Option<&'a ObjectMeta>,
-        failed: bool,
-    ) -> Access<'a> {
-        Access {
-            store: &self.name,
-            credential: self.credential.as_deref(),
-            object,
-            ranges,
-            size: meta.map(|meta| meta.size),
-            version: meta.and_then(|meta| meta.e_tag.as_deref()),
-            failed,
-            more: false,
-        }
     }
 }
 

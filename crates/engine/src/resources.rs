@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::Fault;
 use crate::local_store::LocalStore;
 use crate::memory::SessionPool;
-use crate::remote_store::{Bucket, Credential, RemoteStore};
+use crate::remote_store::{Bucket, RemoteStore};
 use crate::scope::Mounts;
 use crate::source::STORES_URL;
 use crate::spill::SessionSpill;
@@ -108,25 +108,16 @@ pub(crate) fn mount<'a>(
                     None => None,
                     Some(reference) => {
                         let given = credentials.get(reference);
-                        Some(signing(
-                            reference,
+                        Some((
+                            reference.as_str(),
                             given.ok_or_else(|| closed(&"it has no credential"))?,
                         ))
                     }
                 };
-                let store = RemoteStore::new(bucket, credential.as_ref(), door, mount, access, name);
+                let store = RemoteStore::new(bucket, credential, door, mount, access, name);
                 SessionStore::Remote(Arc::new(store.map_err(|error| closed(&error))?))
             }
         });
     }
     Ok(SessionStores::new(STORES_URL, mounted))
-}
-
-fn signing<'a>(reference: &'a str, credential: &'a StoreCredential) -> Credential<'a> {
-    Credential {
-        reference,
-        key_id: &credential.key_id,
-        secret_key: &credential.secret_key,
-        session_token: credential.session_token.as_deref(),
-    }
 }
