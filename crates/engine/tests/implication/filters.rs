@@ -9,6 +9,8 @@ use super::drawn::{Draw, asked, columns, filters, rows};
 use super::truth::{Claims, Truth, is_true, scalar};
 use super::{engine, word};
 
+/// What is drawn for its failures and its rounding, of which hardly anything can be told: not among what has to be decided.
+const UNDECIDED: [&str; 3] = ["10 / k", "CAST(p AS", "CAST(n AS DOUBLE)"];
 const SEED: u64 = 6;
 const PAIRS: usize = 50_000;
 /// Filters are drawn for so many pairs each.
@@ -173,6 +175,7 @@ async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
     let all: Vec<(&String, &Passed)> = filters.iter().zip(&passed).collect();
     let engine = engine();
     let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+    let mut usual: BTreeMap<&str, usize> = BTreeMap::new();
     let mut wrong = vec![];
     let mut open = vec![];
     for _ in 0..pairs {
@@ -189,6 +192,13 @@ async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
             .unwrap_or_else(|| panic!("{stronger} => {weaker}: {:?}", report.problem));
         let count = counts.entry((implied, word(answer))).or_default();
         *count += 1;
+        if implied
+            && !UNDECIDED
+                .iter()
+                .any(|kind| stronger.contains(kind) || weaker.contains(kind))
+        {
+            *usual.entry(word(answer)).or_default() += 1;
+        }
         let mistaken = match answer {
             Answer::Yes => !implied,
             Answer::No => count.is_multiple_of(TRIED) && !shows(counterexample.as_ref().unwrap(), stronger, weaker),
@@ -221,8 +231,9 @@ async fn a_yes_is_true_of_every_row_and_a_no_of_one() {
         wrong.len(),
         wrong.into_iter().take(12).collect::<Vec<_>>().join("\n\n")
     );
+    let of = |answer| usual.get(answer).copied().unwrap_or_default();
     assert!(
-        yes * 10 > (yes + of(true, "cannot tell")) * 6,
-        "too few are decided: {counts:?}"
+        of("yes") * 10 > (of("yes") + of("cannot tell")) * 7,
+        "too few are decided: {usual:?} of {counts:?}"
     );
 }
