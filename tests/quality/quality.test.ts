@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -10,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ambit } from '../../packages/cli/test/player.ts';
@@ -130,6 +133,27 @@ async function checked(...words: readonly string[]) {
 }
 
 describe('the command', () => {
+  test('ended early leaves nothing, and its exit status is the signal’s', async () => {
+    const temporary = mkdtempSync(join(folder, 'tmp-'));
+    const crowd = Array.from({ length: 18 }, (_, at) => `orders o${at}`).join(', ');
+    const slow = `SELECT count(*) FROM ${crowd} WHERE o0.id + o1.id + o17.id > 3`;
+    const file = declare(contract(`    quality: { slow: { sql: "${slow}", mustBe: 0 } }\n`));
+    const command = join(import.meta.dirname, '../../packages/cli/bin/ambit.js');
+    const child = spawn(process.execPath, [command, 'quality', file], {
+      cwd: temporary,
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = once(child, 'exit');
+    const left = (): readonly string[] => readdirSync(temporary).filter((name) => name.startsWith('ambit-quality-'));
+    for (let attempt = 0; attempt < 300 && left().length === 0; attempt += 1) await sleep(50);
+    expect(left()).toHaveLength(1);
+    await sleep(500);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([143, null]);
+    expect(left()).toEqual([]);
+  });
+
   test('evaluates each rule on all rows, whatever policies hide', async () => {
     const found = await checked(declare(contract(RULES, LEVELS)));
     const told = Object.fromEntries(

@@ -14,7 +14,8 @@ import {
 } from '@ambit/policy-test';
 
 import { environmentOf, explain } from './environment.ts';
-import { CliError, exitCodes, interruption } from './failure.ts';
+import { CliError, exitCodes } from './failure.ts';
+import { untilInterrupted } from './interrupted.ts';
 import { isCovered, resultsPage } from './page/test.ts';
 import { engineFor, loadContracts } from './serving.ts';
 import { say, type Terminal, writeOut } from './terminal.ts';
@@ -53,14 +54,12 @@ export async function runSuites(
 ): Promise<readonly Results[]> {
   const contracts = [...new Set(suites.map(({ contract }) => resolve(contract)))];
   // Whoever ends it early leaves nothing of its evidence, nor of the keys that seal it.
-  const stopped = new AbortController();
-  const release = terminal.onInterrupt((signal) => stopped.abort(interruption(signal)));
-  try {
+  return untilInterrupted(terminal, async (signal) => {
     const products = await loadContracts(terminal, contracts, environment);
-    stopped.signal.throwIfAborted();
+    signal.throwIfAborted();
     const engine = await engineFor(terminal, await environmentOf(environment, contracts), products);
     try {
-      const running = { engine, signal: stopped.signal };
+      const running = { engine, signal };
       const all: Results[] = [];
       for (const product of products)
         all.push(await testProduct(terminal, product, testsOf(suites, product), running, mutants));
@@ -68,12 +67,7 @@ export async function runSuites(
     } finally {
       await engine.close();
     }
-  } catch (error) {
-    stopped.signal.throwIfAborted();
-    throw error;
-  } finally {
-    release();
-  }
+  });
 }
 
 async function testProduct(

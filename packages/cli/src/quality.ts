@@ -18,6 +18,7 @@ import {
 import { environmentOf } from './environment.ts';
 import { openEvidence, version } from './evidence-log.ts';
 import { CliError, exitCodes } from './failure.ts';
+import { untilInterrupted } from './interrupted.ts';
 import { isBad, qualityPage } from './page/quality.ts';
 import { engineFor, loadContracts } from './serving.ts';
 import { type Terminal, writeOut } from './terminal.ts';
@@ -31,25 +32,34 @@ interface Options {
 
 /** Holds the data of contracts against what they promise. Throws where a promise of severity `error` is not kept. */
 export async function tellQuality(terminal: Terminal, named: readonly string[], options: Options): Promise<void> {
+  const all = await untilInterrupted(terminal, (signal) => checkAll(terminal, named, options, signal));
+  if (options.junit !== undefined) await writeFile(options.junit, junitOf(all.map(suiteOf)));
+  await writeOut(
+    terminal,
+    options.json ? `${JSON.stringify(all.map(plain), null, 2)}\n` : all.map(qualityPage).join('\n'),
+  );
+  throwIfBad(all);
+}
+
+async function checkAll(
+  terminal: Terminal,
+  named: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<readonly Checked[]> {
   const { paths, names } = sorted(terminal, named);
   const products = chosen(await loadContracts(terminal, paths, options.environment), names);
   const environment = await environmentOf(options.environment, paths);
+  signal.throwIfAborted();
   const engine = await engineFor(terminal, environment, products);
   try {
-    const all = await recording(terminal, environment, options.record === true, async (log) => {
-      const { signal } = new AbortController();
+    return await recording(terminal, environment, options.record === true, async (log) => {
       const asking = { engine: () => engine, issuer: new Issuer(), evidence: log };
       const found: Checked[] = [];
       for (const product of products)
         found.push(await checkQuality(asking, product, (results) => wouldClose(product, results), signal));
       return found;
     });
-    if (options.junit !== undefined) await writeFile(options.junit, junitOf(all.map(suiteOf)));
-    await writeOut(
-      terminal,
-      options.json ? `${JSON.stringify(all.map(plain), null, 2)}\n` : all.map(qualityPage).join('\n'),
-    );
-    throwIfBad(all);
   } finally {
     await engine.close();
   }

@@ -19,6 +19,7 @@ export type {
   Planned,
   ResultColumn,
   SessionTemplate,
+  SourceAccess,
   SourceState,
   StoreCredential,
   TypedValue,

@@ -1,4 +1,5 @@
 import type { Boundary } from '@ambit/contract';
+import type { SourceAccess } from '@ambit/engine';
 import type {
   EvidenceRecord,
   Json,
@@ -47,16 +48,7 @@ interface Report {
   readonly spillBytes?: number;
 }
 
-interface Access {
-  readonly store: string;
-  readonly credential: string | null;
-  readonly object: string;
-  readonly requests: number;
-  readonly bytes: number;
-  readonly size: number | null;
-  readonly version: string | null;
-  readonly failures: number;
-}
+type Access = Omit<SourceAccess, 'ranges'>;
 
 /** Rows of a session that has ended. */
 export function sessionRows(evidence: SessionEvidence): readonly TableRow[] {

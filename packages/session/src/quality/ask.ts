@@ -1,5 +1,11 @@
 import type { BoundaryTable } from '@ambit/contract';
-import { type Engine, EngineUnavailable, type RunningSession, type SessionTemplate } from '@ambit/engine';
+import {
+  type Engine,
+  EngineUnavailable,
+  type RunningSession,
+  type SessionTemplate,
+  type SourceAccess,
+} from '@ambit/engine';
 import type { EvidenceLog } from '@ambit/evidence';
 import { type Issuer, keysOf, recordIssued } from '../credentials/issuer.ts';
 import { CredentialUnavailable } from '../credentials/keys.ts';
@@ -26,19 +32,7 @@ export interface Told {
   readonly value: number | null;
   /** Why there is none. */
   readonly code: string | null;
-  readonly accesses: readonly Access[];
-}
-
-/** What was read of an object. */
-export interface Access {
-  readonly store: string;
-  readonly credential: string | null;
-  readonly object: string;
-  readonly requests: number;
-  readonly bytes: number;
-  readonly size: number | null;
-  readonly version: string | null;
-  readonly failures: number;
+  readonly accesses: readonly SourceAccess[];
 }
 
 /** Why there was no number of which nobody is to blame but the moment. */
@@ -144,7 +138,7 @@ async function answerOf({ events }: RunningSession): Promise<Told> {
   return noNumber('engine_crashed');
 }
 
-function noNumber(code: string, accesses: readonly Access[] = []): Told {
+function noNumber(code: string, accesses: readonly SourceAccess[] = []): Told {
   return { value: null, code, accesses };
 }
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { SourceAccess } from '@ambit/engine';
 import type { Json, Promised, QualityChecked, QualityResult } from '@ambit/evidence';
 import { approvalOf } from '../approval.ts';
 import { limits } from '../limits.ts';
 import type { Product } from '../load.ts';
-import { type Access, ask, type Asking, OF_THE_MOMENT, type Told } from './ask.ts';
+import { ask, type Asking, OF_THE_MOMENT, type Told } from './ask.ts';
 import { type Commitment, promisesOf } from './measure.ts';
 
 /** What a check found. */
@@ -63,7 +64,7 @@ export async function checkQuality(
     promises: all.map(promisedOf),
   });
   const results: QualityResult[] = [];
-  const accesses: Access[] = [];
+  const accesses: SourceAccess[] = [];
   for (const [at, one] of all.entries()) {
     const { question } = one;
     const from = performance.now();
@@ -78,7 +79,7 @@ export async function checkQuality(
     started: started.seq,
     results,
     closed: closedAfter(results).toSorted(),
-    accesses: objects.slice(0, limits.qualityObjectsMax) as unknown as Json,
+    accesses: objects.slice(0, limits.qualityObjectsMax),
     objects: objects.length,
   };
   const unrecorded = await evidence.append(record).then(
@@ -126,10 +127,10 @@ function same(one: Promised, other: Promised): boolean {
   return one.table === other.table && one.name === other.name;
 }
 
-/** What was read of each object, by name. */
-function merged(accesses: readonly Access[]): readonly Access[] {
-  const found = new Map<string, Access>();
-  for (const access of accesses) {
+/** What was read of each object, by name. Of byte ranges only the sum: each question has its own. */
+function merged(accesses: readonly SourceAccess[]): readonly Omit<SourceAccess, 'ranges'>[] {
+  const found = new Map<string, Omit<SourceAccess, 'ranges'>>();
+  for (const { ranges: _, ...access } of accesses) {
     const key = JSON.stringify([access.store, access.object, access.version]);
     const known = found.get(key);
     const sum = (of: 'requests' | 'bytes' | 'failures'): number => access[of] + (known?.[of] ?? 0);
