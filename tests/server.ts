@@ -137,6 +137,17 @@ async function serve<Name extends string>(
   };
 }
 
+/** Waits until the server says something that it has not said before the change. */
+export async function saying(server: Pick<Server, 'said'>, said: string, change: () => void): Promise<void> {
+  const before = server.said().length;
+  change();
+  for (let attempt = 0; attempt < 300; attempt += 1) {
+    if (server.said().slice(before).includes(said)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the server does not say "${said}", but: ${server.said().slice(before)}`);
+}
+
 /** Whether a process runs. One that has ended may stay as a zombie for as long as whoever inherits it likes. */
 export function running(pid: number): boolean {
   try {

@@ -5,7 +5,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ambit } from '../../packages/cli/test/player.ts';
-import { type Server, startServer } from '../server.ts';
+import { saying as toldBy, type Server, startServer } from '../server.ts';
 
 // Data that changes under a server: what appeared is shown to nobody, what vanished or changed its type closes the table.
 
@@ -93,15 +93,7 @@ function parquet(path: string, columnData: Columns): void {
 }
 
 /** Waits until the server says something that it has not said before. */
-async function saying(said: string, change: () => void): Promise<void> {
-  const before = server.said().length;
-  change();
-  for (let attempt = 0; attempt < 300; attempt += 1) {
-    if (server.said().slice(before).includes(said)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the server does not say "${said}", but: ${server.said().slice(before)}`);
-}
+const saying = (said: string, change: () => void): Promise<void> => toldBy(server, said, change);
 
 async function ask(sql: string): Promise<{ status: number; body: { rows?: unknown; code?: string; detail?: string } }> {
   const answer = await server.as('ann', '/v1/products/orders/query', { body: { sql, purpose: 'selling' } });

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { ambit } from '../../packages/cli/test/player.ts';
-import { type Server, startServer } from '../server.ts';
+import { saying, type Server, startServer } from '../server.ts';
 
 // What a contract promises of its data, held against the data by the real engine: by the command, and by a server.
 
@@ -259,16 +259,6 @@ describe('a server', () => {
     await server.close();
   });
 
-  async function saying(said: string, change: () => void): Promise<void> {
-    const before = server.said().length;
-    change();
-    for (let attempt = 0; attempt < 300; attempt += 1) {
-      if (server.said().slice(before).includes(said)) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(`the server does not say "${said}", but: ${server.said().slice(before)}`);
-  }
-
   async function ask(sql: string) {
     const answer = await server.as('ann', '/v1/products/orders/query', { body: { sql, purpose: 'selling' } });
     return { status: answer.status, body: (await answer.json()) as { rows?: unknown; code?: string; detail?: string } };
@@ -286,12 +276,12 @@ describe('a server', () => {
       status: 200,
       body: { rows: [[1], [4], [6]] },
     });
-    await saying('table orders of orders is closed: a rule that closes it does not pass', () =>
+    await saying(server, 'table orders of orders is closed: a rule that closes it does not pass', () =>
       write('orders.csv', ORDERS.split('\n').slice(0, 3).join('\n')),
     );
     expect(await ask('SELECT id FROM orders')).toMatchObject({ status: 503, body: { code: 'table_closed' } });
     expect(await ask('SELECT state FROM states')).toMatchObject({ status: 200 });
-    await saying('table orders of orders is open', () => write('orders.csv', ORDERS));
+    await saying(server, 'table orders of orders is open', () => write('orders.csv', ORDERS));
     expect(await ask('SELECT id FROM orders')).toMatchObject({ status: 200 });
   });
 

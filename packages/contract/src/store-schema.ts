@@ -17,13 +17,13 @@ const endpoint = Type.String({
 });
 const region = Type.String({ pattern: '^[a-z0-9-]{1,63}$', description: 'Its region. Default: us-east-1' });
 
+const bucket = { url: opt(url), endpoint: opt(endpoint), region: opt(region) };
+
 /** A store as a contract has it. */
 export const Store = Type.Object(
   {
     root: opt(text('Folder, relative to this file. An environment may bind another place')),
-    url: opt(url),
-    endpoint: opt(endpoint),
-    region: opt(region),
+    ...bucket,
     credential: opt(
       Type.String({
         pattern: NAME,
@@ -38,9 +38,7 @@ export const Store = Type.Object(
 export const StoreBinding = Type.Object(
   {
     root: opt(path('Folder, relative to this file')),
-    url: opt(url),
-    endpoint: opt(endpoint),
-    region: opt(region),
+    ...bucket,
     certificates: opt(
       path('PEM file of the certificates that vouch for the server, and no others. Default: those the machine trusts'),
     ),
