@@ -58,6 +58,9 @@ export const limits = {
   sealedStepBytes: 256,
   /** Between two looks for keys that were destroyed and of which the log does not say so yet. */
   sealsIntervalMs: 1_000,
+  /** How long a server waits for another that makes or moves a key in the same file. */
+  lockMs: 5_000,
+  lockDelayMs: 10,
   /** Read at once by whoever reads records in their order. */
   readBytes: 256 * 1024,
   /** Between two looks whether there is a checkpoint that witnesses have not cosigned. */

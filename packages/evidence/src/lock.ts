@@ -1,10 +1,37 @@
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { EvidenceLocked } from './errors.ts';
+import { limits } from './limits.ts';
+
+type Unlock = () => Promise<void>;
 
 /** Takes the log's folder for this process. A holder that was killed holds nothing. */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  const path = join(folder, 'lock');
+export async function lockFolder(folder: string): Promise<Unlock> {
+  const taken = await take(join(folder, 'lock'));
+  if (typeof taken !== 'string') return taken;
+  throw new EvidenceLocked(`${taken} the evidence in \`${folder}\``);
+}
+
+/** Does something with a file that nobody else does at the same moment who asks here too. */
+export async function alone<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + limits.lockMs;
+  for (;;) {
+    const taken = await take(`${file}.lock`);
+    if (typeof taken !== 'string') {
+      try {
+        return await work();
+      } finally {
+        await taken();
+      }
+    }
+    if (performance.now() > until) throw new EvidenceLocked(`${taken} \`${file}\``);
+    await pause(limits.lockDelayMs);
+  }
+}
+
+/** What gives the lock back; or who has it, as the beginning of a sentence. */
+async function take(path: string): Promise<Unlock | string> {
   const own = `${process.pid} ${await startedAt(process.pid)}`;
   for (let attempt = 0; attempt < 2; attempt += 1) {
     try {
@@ -16,9 +43,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const [holder = '0', started = ''] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
-    if (started !== '' && (await startedAt(Number(holder))) === started) {
-      throw new EvidenceLocked(`process ${holder} writes the evidence in \`${folder}\``);
-    }
+    if (started !== '' && (await startedAt(Number(holder))) === started) return `process ${holder} writes`;
     // By its name alone another contender's fresh lock could be removed: only one can take the old one away.
     const taken = `${path}.${process.pid}`;
     await rename(path, taken).catch(() => undefined);
@@ -26,7 +51,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     if (removed !== '' && removed !== `${holder} ${started}`) await link(taken, path).catch(() => undefined);
     await rm(taken, { force: true });
   }
-  throw new EvidenceLocked(`another process took the evidence in \`${folder}\``);
+  return 'another process took';
 }
 
 /** When a process started, in the kernel's ticks since boot: a number that its successor by pid does not have. */

@@ -29,6 +29,8 @@ export class Publisher {
   /** Who signs as soon as the record of the rotation is durable. */
   next: Signer | null = null;
   #published: Published | null = null;
+  /** The last head that this process could sign; null: it can sign the next. */
+  #withheld: Published | null = null;
   /** Sizes of the last checkpoint and of the two before: somebody may be reading by them. */
   #sizes: readonly number[] = [];
   /** Other sizes that somebody reads by: their partial tiles stay. */
@@ -54,8 +56,15 @@ export class Publisher {
 
   /** From here on the next key signs. */
   handOver(): void {
-    this.#signer = this.next ?? this.#signer;
+    if (this.next === null) return;
+    this.#signer = this.next;
     this.next = null;
+    this.#withheld = null;
+  }
+
+  /** Shows the head as it is now, and no later one, until a key signs that this process has: the next is not its own to sign. */
+  withhold(): void {
+    this.#withheld ??= this.head();
   }
 
   /** What this process published last. */
@@ -65,6 +74,7 @@ export class Publisher {
 
   /** The head of the tree as it is now, signed. Only of records that are durable: the tree has no others. */
   head(): Published {
+    if (this.#withheld !== null) return this.#withheld;
     const { size } = this.#tiles;
     return { size, note: this.#signed({ size, root: this.#tiles.root() }) };
   }
@@ -133,7 +143,7 @@ export class Publisher {
   async #publish(): Promise<void> {
     const before = this.#sizes[0] ?? (await this.#sizeOnDisk());
     const now = this.#tiles.unpublished();
-    if (now.size === this.#published?.size) return;
+    if (now.size === this.#published?.size || this.#withheld !== null) return;
     const note = this.#signed(now);
     for (const [path, bytes] of now.parts) await this.#write(path, bytes);
     await this.#files.replace(join(this.#folder, CHECKPOINT), Buffer.from(note));

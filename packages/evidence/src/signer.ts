@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonical } from './canonical.ts';
 import { EvidenceKeyUnknown } from './errors.ts';
+import { alone } from './lock.ts';
 import { parseVerifierKey, type Signer, verifierKey } from './note.ts';
 import type { KeyRotated } from './record.ts';
 
@@ -45,7 +46,8 @@ export async function findSigner(
   name: string,
   expected: string,
 ): Promise<{ readonly signer: Signer; readonly waits: boolean } | null> {
-  for (const file of [path, nextOf(path)]) {
+  // Twice: it may be moved from one to the other meanwhile.
+  for (const file of [path, nextOf(path), path]) {
     const key = await keyOf(file);
     if (key !== null && verifierKey({ name, key }) === expected) return { signer: { name, key }, waits: file !== path };
   }
@@ -76,7 +78,9 @@ export async function expectSigner(path: string, origin: string, expected: strin
 
 /** A new key for a log, beside the old one until `takeNext`. One that is there already is the one. */
 export async function makeNext(path: string, { name }: Pick<Signer, 'name'>): Promise<Signer> {
-  return { name, key: (await keyOf(nextOf(path))) ?? (await makeKey(nextOf(path))) };
+  const next = (): Promise<KeyObject | null> => keyOf(nextOf(path));
+  const key = (await next()) ?? (await alone(path, async () => (await next()) ?? makeKey(nextOf(path))));
+  return { name, key };
 }
 
 /** Makes the key that a rotation will hand over to, for other servers to have it before that. Returns its file. */
@@ -85,11 +89,13 @@ export async function prepareKey(path: string): Promise<string> {
   return nextOf(path);
 }
 
-/** The new key takes the old one's place. Servers that share the file may all come to do it. */
-export async function takeNext(path: string, signer: Signer): Promise<void> {
-  await rename(nextOf(path), path).catch(async (error: NodeJS.ErrnoException) => {
-    const found = error.code === 'ENOENT' ? await findSigner(path, signer.name, verifierKey(signer)) : null;
-    if (found === null || found.waits) throw error;
+/**
+ * The new key takes the old one's place, if it waits there still: servers that share the file may all come to do it, and one that
+ * comes late must not put the key after it there, which hands over to nobody yet, in the place of the one that signs.
+ */
+export function takeNext(path: string, { key }: Signer): Promise<void> {
+  return alone(path, async () => {
+    if ((await keyOf(nextOf(path)))?.equals(key) === true) await rename(nextOf(path), path);
   });
 }
 

@@ -101,8 +101,8 @@ export class Tail {
     });
   }
 
-  /** The number of the segment that begins after the last record, and its header. */
-  header(): { readonly number: number; readonly header: Buffer } {
+  /** The number of the segment that begins after the last record, and its header: as this process signs it, or as another did. */
+  header(signed = this.#head()): { readonly number: number; readonly header: Buffer } {
     const number = Math.max(this.#next, (this.segments.at(-1) ?? 0) + 1);
     const header = encodeHeader({
       format: FORMAT,
@@ -110,11 +110,14 @@ export class Tail {
       segment: number,
       first: this.seq,
       after: this.#lastAt,
-      checkpoint: this.publisher.head().note,
-      key: verifierKey(this.publisher.signer),
+      ...signed,
       open: [...this.open],
     });
     return { number, header };
+  }
+
+  #head(): Pick<SegmentHeader, 'checkpoint' | 'key'> {
+    return { checkpoint: this.publisher.head().note, key: verifierKey(this.publisher.signer) };
   }
 
   /** Goes on with a segment, where leaves stand for the records before it. */

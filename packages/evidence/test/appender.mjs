@@ -1,7 +1,10 @@
 // Runs sessions until it is killed or told to stop. Says on stdout what the log acknowledged, and nothing else:
 // `intent ID`, `outcome ID`, `refused CODE`.
 import { writeSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { openLog } from '../dist/index.js';
+
+const THINK_MS = 5;
 
 const [folder, clients, options = '{}', stays = 'stays'] = process.argv.slice(2);
 const say = (line) => writeSync(1, `${line}\n`);
@@ -17,7 +20,7 @@ const tell = async (kind, id, appended) => {
   } catch (error) {
     const fenced = log.failure()?.startsWith('evidence_fenced') === true;
     say(`refused ${fenced ? 'evidence_fenced' : error.code}`);
-    await new Promise((done) => setTimeout(done, 5));
+    await pause(THINK_MS);
     return null;
   }
 };
@@ -54,10 +57,14 @@ async function runSession(name, run) {
   await tell('outcome', session, log.append({ type: 'session.outcome', session, intent: intent.seq, ...ended }));
 }
 
+// Where servers share a log, what they write is read by whoever writes: it need not be more than they write at the same time.
+const shared = options !== '{}';
+const think = () => (shared ? pause(THINK_MS) : undefined);
+
 async function client(name) {
-  for (let count = 0; ; count += 1) await runSession(`${name}-${count}`, async () => {});
+  for (let count = 0; ; count += 1) await runSession(`${name}-${count}`, think);
 }
 
 // Where servers share a log, one session of each that does not end by itself.
-if (options !== '{}' && stays === 'stays') void runSession('open', () => new Promise(() => {}));
+if (shared && stays === 'stays') void runSession('open', () => new Promise(() => {}));
 for (let at = 0; at < Number(clients); at += 1) void client(`c${at}`);

@@ -8,6 +8,9 @@ import { readRecords } from './support.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** Longer than whatever a child waits for. */
+const PATIENCE_MS = 45_000;
+
 /** Child processes run what was built. */
 export function build(): void {
   execFileSync(process.execPath, [here('../../../node_modules/typescript/bin/tsc'), '-b', here('..')]);
@@ -18,6 +21,8 @@ export interface Appender {
   readonly child: ChildProcess;
   /** Lines that it said, whole ones only. */
   said(): readonly string[];
+  /** How many of them are intents and outcomes. */
+  acknowledged(): number;
   /** Resolves when it has said a line that fits. */
   until(fits: (line: string) => boolean): Promise<void>;
   kill(): Promise<void>;
@@ -49,15 +54,22 @@ type Options = Partial<Parameters<typeof openLog>[0]>;
 async function startChild(script: string, words: readonly string[], wrap: readonly string[] = []): Promise<Appender> {
   const command = [...wrap, process.execPath, here(script), ...words];
   const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-  const said = (): readonly string[] => text.split('\n').slice(0, -1);
+  const lines: string[] = [];
+  let rest = '';
+  let acknowledged = 0;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const whole = (rest + chunk).split('\n');
+    rest = whole.pop() as string;
+    for (const line of whole) lines.push(line);
+    acknowledged += whole.filter((line) => /^(intent|outcome) /.test(line)).length;
+  });
+  const said = (): readonly string[] => lines;
   const until = async (fits: (line: string) => boolean): Promise<void> => {
     let seen = 0;
-    for (;;) {
-      const lines = said();
-      if (lines.slice(seen).some(fits)) return;
-      seen = lines.length;
+    for (const end = performance.now() + PATIENCE_MS; ; ) {
+      if (performance.now() > end)
+        throw new Error(`it says nothing that fits, but last: ${lines.slice(-5).join(', ')}`);
+      for (; seen < lines.length; seen += 1) if (fits(lines[seen] as string)) return;
       if (child.exitCode !== null || child.signalCode !== null) throw new Error('the appender ended');
       await new Promise((done) => setTimeout(done, 5));
     }
@@ -69,7 +81,7 @@ async function startChild(script: string, words: readonly string[], wrap: readon
     await gone;
   };
   await until((line) => line === 'open');
-  return { child, said, until, kill };
+  return { child, said, acknowledged: () => acknowledged, until, kill };
 }
 
 /**

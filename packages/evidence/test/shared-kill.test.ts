@@ -46,8 +46,7 @@ async function expectAll(shared: SharedLog, servers: readonly Server[]): Promise
   return orphans;
 }
 
-const acknowledged = ({ process }: Server): number =>
-  process.said().filter((line) => line.startsWith('intent') || line.startsWith('outcome')).length;
+const acknowledged = ({ process }: Server): number => process.acknowledged();
 
 it(`loses nothing through ${kills} times kill -9 of one of two servers under load`, {
   timeout: 60_000 + kills * 10_000,

@@ -2,10 +2,12 @@ import { copyFile, readFile, rename, rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { EvidenceUnavailable } from '../src/errors.ts';
 import { openLog } from '../src/log.ts';
+import { verifierKey } from '../src/note.ts';
 import { type Receipt, verifyReceipt } from '../src/receipt.ts';
-import { prepareKey } from '../src/signer.ts';
+import { findSigner, loadSigner, makeNext, prepareKey, takeNext } from '../src/signer.ts';
 import { verifyLog } from '../src/verify.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
+import { startProxy } from './proxy.ts';
 import { sharedLog, type SharedLog, until } from './shared-support.ts';
 import { freshFolder, readRecords, refusal, runSession } from './support.ts';
 
@@ -91,6 +93,54 @@ describe('the key of a log that servers share', () => {
     const records = await readRecords(await shared.fetched(first.folder));
     expect(records.filter(({ type }) => type === 'server.lost')).toEqual([]);
     await expect(shared.open(undefined, undefined, await copied(shared))).resolves.toBeDefined();
+  });
+
+  it('that handed over again before a server had it is passed over by that server', async () => {
+    const shared = await sharedLog(postgres);
+    const first = await shared.open();
+    const proxy = await startProxy(postgres.port);
+    onTestFinished(() => proxy.close());
+    const other = await shared.open(undefined, proxy.port);
+    await runSession(other.log, 'before');
+    const kept = other.log.checkpoint();
+    proxy.down = true;
+    proxy.cut();
+    for (let round = 0; round < 3; round += 1) {
+      await first.log.rotateKey();
+      await runSession(first.log, `between-${round}`);
+      // A segment begins under each of them.
+      await (await shared.open()).log.close();
+    }
+    // Before it is taken for lost.
+    proxy.down = false;
+    await until(() => other.log.key === first.log.key);
+    await runSession(other.log, 'after');
+    await until(() => first.log.records() === other.log.records());
+    expect(other.log.checkpoint()).toBe(first.log.checkpoint());
+    await other.log.close();
+    await first.log.close();
+    const fetched = await shared.fetched(first.folder);
+    expect(await verifyLog(fetched, { checkpoints: [kept] })).toMatchObject({ problems: [] });
+    expect((await readRecords(fetched)).filter(({ type }) => type === 'server.lost')).toEqual([]);
+  });
+
+  it('waits where it is for its turn, though a server comes late to the one before it', async () => {
+    const key = `${await freshFolder()}.key`;
+    onTestFinished(() => rm(`${key}.next`, { force: true }));
+    const first = await loadSigner(key, 'log', null);
+    const second = await makeNext(key, first);
+    await takeNext(key, second);
+    const third = await makeNext(key, second);
+    await takeNext(key, second);
+    expect(await findSigner(key, 'log', verifierKey(second))).toMatchObject({ waits: false });
+    expect(await findSigner(key, 'log', verifierKey(third))).toMatchObject({ waits: true });
+  });
+
+  it('is made once, whoever asks for it at the same moment', async () => {
+    const key = `${await freshFolder()}.key`;
+    onTestFinished(() => rm(`${key}.next`, { force: true }));
+    const made = await Promise.all(Array.from({ length: 8 }, () => makeNext(key, { name: 'log' })));
+    expect(new Set(made.map(verifierKey)).size).toBe(1);
   });
 
   it('rotates once where two servers rotate at the same moment, to one key', async () => {

@@ -29,7 +29,7 @@ export async function sharedLog(postgres: Postgres): Promise<SharedLog> {
   const schema = `log_${process.pid}_${(schemas += 1)}`;
   const key = `${await freshFolder()}.key`;
   onTestFinished(async () => {
-    for (const file of [key, `${key}.next`]) await rm(file, { force: true });
+    for (const file of [key, `${key}.next`, `${key}.lock`]) await rm(file, { force: true });
   });
   const options = postgres.options(schema);
   return {

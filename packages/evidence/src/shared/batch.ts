@@ -2,8 +2,8 @@ import { originOf, parseCheckpoint } from '../checkpoint.ts';
 import { entryOf } from '../entry.ts';
 import { EvidenceUnavailable } from '../errors.ts';
 import { type Growing, leafHash } from '../merkle.ts';
-import { parseVerifierKey, signedBy } from '../note.ts';
-import { decodeLine, type Located } from '../segment.ts';
+import { parseNote, parseVerifierKey, signatureOf, signedBy } from '../note.ts';
+import { decodeLine, type Located, parseHeader } from '../segment.ts';
 import { rotationHolds } from '../signer.ts';
 import type { Tail } from '../tail.ts';
 
@@ -49,7 +49,7 @@ export function covers(checkpoint: string, log: string, grown: Growing, key: str
 /** Takes nothing from the database on trust: records, header and tree must be those that the checkpoint signs. */
 export function check(batch: Batch, tail: Tail, tree: Growing, signs: string): Checked {
   const begins = batch.start === 0 ? batch.bytes.indexOf(10) + 1 : 0;
-  if (batch.first !== tail.seq || (begins > 0 ? !headerFits(batch, begins, tail) : !goesOn(batch, tail))) {
+  if (batch.first !== tail.seq || (begins > 0 ? !headerFits(batch, begins, tail, tree, signs) : !goesOn(batch, tail))) {
     throw contradicts(tail.seq);
   }
   const located: Located[] = [];
@@ -77,10 +77,20 @@ function goesOn({ segment, start }: Batch, { current }: Tail): boolean {
   return current?.number === segment && current.length === start;
 }
 
-/** The header that this server would have written there, byte for byte. */
-function headerFits({ bytes, segment }: Batch, end: number, tail: Tail): boolean {
-  const { number, header } = tail.header();
+/** The header that this server would have written there, byte for byte, had it the key. */
+function headerFits({ bytes, segment }: Batch, end: number, tail: Tail, tree: Growing, key: string): boolean {
+  const checkpoint = parseHeader(bytes.subarray(0, end - 1))?.checkpoint ?? '';
+  if (!isPlain(checkpoint) || !covers(checkpoint, tail.log, tree, key)) return false;
+  const { number, header } = tail.header({ checkpoint, key });
   return segment === number && bytes.subarray(0, end).equals(header);
+}
+
+/** Whether a note is nothing but its text and one signature: what else stands there nobody signed. */
+function isPlain(checkpoint: string): boolean {
+  const note = parseNote(checkpoint);
+  const [signature, ...others] = note?.signatures ?? [];
+  if (note === null || signature === undefined || others.length > 0) return false;
+  return checkpoint === `${note.text}\n${signatureOf(signature)}`;
 }
 
 function contradicts(seq: number): EvidenceUnavailable {

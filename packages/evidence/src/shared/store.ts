@@ -206,19 +206,29 @@ export class SharedStore implements Store {
       }
       for (const batch of batches) {
         const checked = check(batch, this.#tail, this.#tree, this.#key);
-        if (checked.key !== this.#key) this.#tail.publisher.next = await this.#successor(checked.key);
+        if (checked.key !== this.#key) await this.#prepareFor(checked.key);
         await this.#keep(batch, checked);
         for (const { record } of checked.located) {
           // Whoever asked for it was refused: what became durable by `write` does not come this way.
           if (record.type === 'session.intent' && record.boot === this.#tail.boot) this.#strays.add(record.session);
         }
       }
-      if (this.#tail.seq >= position) break;
-      if (batches.length === 0) {
+      if (this.#tail.seq >= position) {
+        if (await this.#signs()) break;
+      } else if (batches.length === 0) {
         throw new EvidenceUnavailable(`evidence_damaged: the database lacks record ${this.#tail.seq}`, true);
       }
     }
     await this.#removeOld();
+  }
+
+  /** Whether the log is this server's to sign: not where its key has handed over to one that comes after what is fetched. */
+  async #signs(): Promise<boolean> {
+    const { publisher } = this.#tail;
+    if (verifierKey(publisher.signer) === this.#key) return true;
+    await this.#prepareFor(this.#key);
+    publisher.handOver();
+    return verifierKey(publisher.signer) === this.#key;
   }
 
   /** Where the next records are gone for their age, before this server had them, goes on after them. */
@@ -228,7 +238,8 @@ export class SharedStore implements Store {
     const leap = await leapOf(place, tail, this.#tree);
     if (leap === null) return;
     const { header, entries, grown } = leap;
-    const signer = header.key === this.#key ? null : await this.#successor(header.key);
+    const hands = header.key !== this.#key;
+    if (hands) await this.#prepareFor(header.key);
     const { current } = tail;
     if (current !== null) {
       await current.file.sync();
@@ -237,19 +248,30 @@ export class SharedStore implements Store {
     }
     tail.leap(header, entries);
     this.#tree = grown;
-    if (signer === null) return;
-    tail.publisher.next = signer;
+    if (!hands) return;
     tail.publisher.handOver();
     await this.#handOver(header.key);
   }
 
-  /** Who signs after a rotation. Until this server has the key it takes nothing of what came with it. */
-  async #successor(key: string): Promise<Signer> {
-    const found = await findSigner(this.#keyFile, originOf(this.#tail.log), key);
-    if (found !== null) return found.signer;
-    throw new EvidenceUnavailable(
-      `evidence_key_unknown: the log is signed by another key from record ${this.#tail.seq} on, which is in neither \`${this.#keyFile}\` nor \`${this.#keyFile}.next\`: put it there`,
-    );
+  /**
+   * Who signs after a rotation. A key that has handed over since need not be here: nothing is signed until that comes. Else this
+   * server takes nothing of what came with the key until it has it.
+   */
+  async #prepareFor(key: string): Promise<void> {
+    const { log, seq, publisher } = this.#tail;
+    const origin = originOf(log);
+    const found = await findSigner(this.#keyFile, origin, key);
+    if (found !== null) {
+      publisher.next = found.signer;
+      return;
+    }
+    const last = (await this.#database.head())?.key ?? key;
+    if (last === key || (await findSigner(this.#keyFile, origin, last)) === null) {
+      throw new EvidenceUnavailable(
+        `evidence_key_unknown: the log is signed by another key from record ${seq} on, which is in neither \`${this.#keyFile}\` nor \`${this.#keyFile}.next\`: put it there`,
+      );
+    }
+    publisher.withhold();
   }
 
   /** Writes a batch into the folder. It is durable: the disk need not have it before its segment is closed. */
