@@ -1,6 +1,7 @@
 import { chmod, type FileHandle, mkdir, open, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
+import { type Places, withRoom } from './room.ts';
 
 /** The file system as the log uses it: every step that can fail or lie is here, so that tests can make it. */
 export interface Files {
@@ -10,7 +11,10 @@ export interface Files {
   readAt(path: string, offset: number, length: number): Promise<Buffer>;
   /** Creates a file that was not there, durably named. */
   create(path: string): Promise<LogFile>;
-  /** The same, of which all that is appended survives a loss of power when `append` returns. */
+  /**
+   * The same, of which all that is appended survives a loss of power when `append` returns. Until it is closed it may end in zeros: see
+   * `withRoom`.
+   */
   createDurable(path: string): Promise<LogFile>;
   /** Opens a file that is there, cut to a length, to write on from there. */
   reopen(path: string, length: number): Promise<LogFile>;
@@ -68,7 +72,7 @@ export const disk: Files = {
   createDurable: async (path) => {
     const file = await open(path, NEW | DURABLE, FILE_MODE);
     await syncPath(dirname(path));
-    return DURABLE === 0 ? syncedFile(file) : logFile(file);
+    return withRoom(placesOf(file));
   },
   reopen: async (path, length) => {
     const file = await open(path, 'a', FILE_MODE);
@@ -112,27 +116,30 @@ export const disk: Files = {
 
 function logFile(file: FileHandle): LogFile {
   return {
-    append: async (bytes) => {
-      let written = 0;
-      // A short write is not an error to the kernel: the rest comes in the next, or fails there.
-      while (written < bytes.length) written += (await file.write(bytes, written)).bytesWritten;
-    },
+    append: (bytes) => writeAll(file, bytes, null),
     sync: () => file.datasync(),
     truncate: (length) => file.truncate(length),
     close: () => file.close(),
   };
 }
 
-/** Where the kernel does not write and sync in one call. */
-function syncedFile(file: FileHandle): LogFile {
-  const written = logFile(file);
+function placesOf(file: FileHandle): Places {
   return {
-    ...written,
-    append: async (bytes) => {
-      await written.append(bytes);
-      await file.datasync();
+    ...logFile(file),
+    write: async (bytes, at) => {
+      await writeAll(file, bytes, at);
+      // Where the kernel does not write and sync in one call.
+      if (DURABLE === 0) await file.datasync();
     },
   };
+}
+
+/** Null: at the end of what was written. A short write is not an error to the kernel: the rest comes in the next, or fails there. */
+async function writeAll(file: FileHandle, bytes: Buffer, at: number | null): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    const place = at === null ? null : at + written;
+    written += (await file.write(bytes, written, bytes.length - written, place)).bytesWritten;
+  }
 }
 
 /** A file or a folder. */

@@ -16,6 +16,8 @@ export const limits = {
   gatherMsMax: 4,
   /** Names of members that are kept as records have them. */
   namesKeptMax: 1_024,
+  /** Of zeros, made behind what is written to a segment whenever there are none left. */
+  roomBytes: 1024 * 1024,
   /** Kept on disk so that outcomes still fit when the disk is full. */
   reserveBytes: 4 * 1024 * 1024,
   /** Outcomes kept in memory while the log cannot be written. */

@@ -22,7 +22,8 @@ export async function* readLines(files: Files, path: string, from: number): Asyn
       at = end + 1;
       yield { line: bytes.subarray(start, end), start: offset + start, next: offset + at };
     }
-    if (bytes.length < length) return;
+    // No line begins with a zero: it is room that nothing was written to.
+    if (bytes.length < length || bytes[at] === 0) return;
     offset += at;
     // A line that is longer than what was read.
     length = at === 0 ? length * 2 : limits.readBytes;

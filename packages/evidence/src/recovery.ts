@@ -6,7 +6,7 @@ import type { Files } from './files.ts';
 import { parseVerifierKey, signedBy } from './note.ts';
 import { CHECKPOINT } from './publisher.ts';
 import type { EvidenceRecord } from './record.ts';
-import { decodeSegment, type Located, type SegmentHeader, segmentName, segmentsOf } from './segment.ts';
+import { decodeSegment, type Located, type SegmentHeader, segmentName, segmentsOf, withoutRoom } from './segment.ts';
 import { readStart } from './segment-start.ts';
 import { readParts, TILE_WIDTH, Tiles } from './tiles.ts';
 
@@ -75,12 +75,13 @@ async function newLog(files: Files, folder: string): Promise<Recovered> {
 export async function readLast(
   files: Files,
   folder: string,
-  found: readonly number[],
+  numbers: readonly number[],
 ): Promise<{ readonly segments: readonly number[]; readonly last: Read | null; readonly tornBytes: number }> {
-  const segments = [...found];
+  const segments = [...numbers];
   for (let segment = segments.at(-1); segment !== undefined; segment = segments.at(-1)) {
     const path = join(folder, segmentName(segment));
-    const bytes = await files.read(path);
+    const found = await files.read(path);
+    const bytes = withoutRoom(found);
     if (!bytes.includes(10)) {
       // Killed while the segment was made: it holds nothing that was acknowledged.
       await files.remove(path);
@@ -92,7 +93,7 @@ export async function readLast(
     if (end < bytes.length) {
       await files.replace(await freeName(files, folder, `${segmentName(segment)}.torn`), bytes.subarray(end));
       await files.replace(path, bytes.subarray(0, end));
-    }
+    } else if (end < found.length) await (await files.reopen(path, end)).close();
     // Written before a kill, perhaps, and not synced: what is built on it must not outlive it.
     await files.settle([path]);
     return { segments, last: { header, records }, tornBytes: bytes.length - end };

@@ -98,21 +98,27 @@ export function decodeSegment(bytes: Buffer): {
   readonly records: readonly Located[];
   readonly end: number;
 } {
-  const { header, lines, torn } = decodeLines(bytes);
+  const { header, lines, end } = decodeLines(bytes);
   const records: Located[] = [];
   for (const line of header === null ? [] : lines) {
     if (!('record' in line)) return { header, records, end: line.offset };
     records.push(line);
   }
-  return { header, records, end: header === null ? 0 : bytes.length - torn };
+  return { header, records, end: header === null ? 0 : end };
 }
 
-/** Every line of a segment, whole or not, and how many bytes come after the end of the last one. */
-export function decodeLines(bytes: Buffer): {
+/**
+ * Every line of a segment, whole or not, where the last one ends, and how many bytes of others come after that. No line holds a
+ * zero: the first is where room begins that nothing was written to, or not wholly.
+ */
+export function decodeLines(given: Buffer): {
   readonly header: SegmentHeader | null;
   readonly lines: readonly (Located | { readonly offset: number; readonly reason: string })[];
+  readonly end: number;
   readonly torn: number;
 } {
+  const room = given.indexOf(0);
+  const bytes = room < 0 ? given : given.subarray(0, room);
   const headerEnd = bytes.indexOf(10);
   const header = headerEnd < 0 ? null : parseHeader(bytes.subarray(0, headerEnd));
   const lines: (Located | { readonly offset: number; readonly reason: string })[] = [];
@@ -122,7 +128,14 @@ export function decodeLines(bytes: Buffer): {
     lines.push(typeof located === 'string' ? { offset, reason: located } : located);
     offset = end + 1;
   }
-  return { header, lines, torn: bytes.length - offset };
+  return { header, lines, end: offset, torn: withoutRoom(given.subarray(offset)).length };
+}
+
+/** Bytes without the zeros at their end. */
+export function withoutRoom(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end -= 1;
+  return bytes.subarray(0, end);
 }
 
 /** A record of one line, without its newline, or what is wrong with it. */

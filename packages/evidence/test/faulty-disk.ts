@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Files, LogFile } from '../src/files.ts';
+import { withRoom } from '../src/room.ts';
 
 interface Content {
   /** What a reader sees. */
@@ -9,6 +10,8 @@ interface Content {
   /** A sync failed: what was dirty then counts as clean, and never gets to the disk. */
   lost?: boolean;
 }
+
+const SECTOR_BYTES = 512;
 
 export type Step = 'create' | 'append' | 'sync' | 'truncate' | 'replace' | 'write' | 'settle' | 'remove';
 
@@ -21,9 +24,15 @@ export class FaultyDisk implements Files {
   /** Returns the errno of a step that shall fail. */
   fault: (step: Step, name: string) => string | null = () => null;
   capacity = Number.POSITIVE_INFINITY;
+  /** Whether files that are appended to durably have room made in them, as on the real disk. */
+  readonly roomy: boolean;
   syncs = 0;
   syncing = 0;
   syncingMost = 0;
+
+  constructor({ roomy = false } = {}) {
+    this.roomy = roomy;
+  }
 
   used(): number {
     let sum = 0;
@@ -35,13 +44,20 @@ export class FaultyDisk implements Files {
     return [...this.files.keys()].map((path) => basename(path)).sort();
   }
 
-  /** The disk as it is after power was lost: of what was not durable, `kept` (0 to 1) of a file's bytes are there. */
+  /**
+   * The disk as it is after power was lost: of what was not durable, `kept` (0 to 1) of a file's bytes are there. Of bytes in the place of
+   * others any sectors may be there, and none between them.
+   */
   afterPowerLoss(kept: number | (() => number)): FaultyDisk {
-    const disk = new FaultyDisk();
+    const disk = new FaultyDisk({ roomy: this.roomy });
     for (const [path, { bytes, durable }] of this.files) {
       const extra = bytes.subarray(durable.length);
       const share = typeof kept === 'number' ? kept : kept();
       const left = Buffer.concat([durable, extra.subarray(0, Math.floor(extra.length * share))]);
+      for (let at = 0, sector = 0; at < durable.length; at += SECTOR_BYTES, sector += 1) {
+        const isKept = (sector * 0.618_034) % 1 < share;
+        if (isKept) bytes.copy(left, at, at, Math.min(at + SECTOR_BYTES, durable.length));
+      }
       disk.files.set(path, { bytes: left, durable: left });
     }
     return disk;
@@ -49,7 +65,7 @@ export class FaultyDisk implements Files {
 
   /** The disk as the next process sees it after a kill: nothing of what was written is gone, or durable. */
   afterKill(): FaultyDisk {
-    const disk = new FaultyDisk();
+    const disk = new FaultyDisk({ roomy: this.roomy });
     for (const [path, { bytes, durable }] of this.files) disk.files.set(path, { bytes, durable });
     return disk;
   }
@@ -79,6 +95,15 @@ export class FaultyDisk implements Files {
   /** What is appended is written, and then durable: a loss of power comes between, and so may a failure. */
   async createDurable(path: string): Promise<LogFile> {
     const file = await this.create(path);
+    if (this.roomy) {
+      const content = this.#content(path);
+      const write = async (bytes: Buffer, at: number): Promise<void> => {
+        this.#step('append', path);
+        this.#overlay(content, bytes, at);
+        await file.sync();
+      };
+      return withRoom({ ...file, write });
+    }
     const append = async (bytes: Buffer): Promise<void> => {
       await file.append(bytes);
       await file.sync();
@@ -157,6 +182,13 @@ export class FaultyDisk implements Files {
       },
       close: async () => {},
     };
+  }
+
+  #overlay(content: Content, bytes: Buffer, at: number): void {
+    const kept = Buffer.from(content.bytes);
+    bytes.copy(kept, at);
+    content.bytes = kept;
+    this.#grow(content, bytes.subarray(Math.max(0, kept.length - at)));
   }
 
   #grow(content: Content, bytes: Buffer): void {

@@ -48,7 +48,7 @@ it(`keeps its promises through ${losses} losses of power`, { timeout: losses * 3
     const chance = random(seed + 1);
     const folder = await freshFolder();
     const told = new Map<string, 'intent' | 'outcome'>();
-    let disk = new FaultyDisk();
+    let disk = new FaultyDisk({ roomy: true });
     for (let life = 0; life < 4; life += 1) {
       const log = await openLog({ folder, ambit: '0.1.0', files: disk });
       load(log, `${seed}-${life}`, chance, told);
