@@ -80,7 +80,7 @@ engine: { isolation: shared, workers: 1, threads: ${threads}, memory: 1GiB, spil
 const auditor = {
   tenant: 'mobility',
   principal: 'vera',
-  kind: 'user',
+  kind: /** @type {const} */ ('user'),
   roles: ['auditor'],
   claims: {},
   onBehalfOf: null,

@@ -31,7 +31,10 @@ export function governings({ scale, tpch, flights }) {
   return [...governed(`TPC-H at scale ${scale}`, tpch), ...governed('questions about three million flights', flights)];
 }
 
-function shares(/** @type {string} */ question, /** @type {Record<string, number>} */ { total, ...steps }) {
+function shares(
+  /** @type {string} */ question,
+  /** @type {Record<string, number>} */ { total = Number.NaN, ...steps },
+) {
   const share = (/** @type {number} */ value) => `${((value / total) * 100).toFixed(1)} %`;
   return [
     head(`where the time of the ${question} query goes`, 'µs', 'share'),

@@ -27,6 +27,8 @@ const checks = [
     fix: 'npx oxlint --type-aware',
     slow: false,
   },
+  // What is run with the packages as they are built, and by nobody else who would look.
+  { name: 'types', command: [tool('tsc'), '-p', 'tools'], fix: 'each line above says what does not fit', slow: false },
   { name: 'rustfmt', command: ['cargo', 'fmt', '--check'], fix: 'npm run format', slow: false },
   { name: 'schemas', command: [process.execPath, 'tools/schemas.mjs', '--check'], fix: 'npm run schemas', slow: false },
   {

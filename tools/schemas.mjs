@@ -10,7 +10,7 @@ import { root } from './setup.mjs';
 const checking = process.argv.includes('--check');
 
 /** The output of a command, as text. */
-function outputOf(program, words) {
+function outputOf(/** @type {string} */ program, /** @type {string[]} */ words) {
   const { status, stdout, stderr } = spawnSync(program, words, {
     cwd: root,
     encoding: 'utf8',
@@ -28,7 +28,7 @@ async function generated() {
   const { sessionFacetSchema } = await import('../packages/export/dist/index.js');
   const { describeApi } = await import('../packages/server/dist/index.js');
   const { engineBinary } = await import('../packages/engine/dist/index.js');
-  const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
+  const json = (/** @type {unknown} */ value) => `${JSON.stringify(value, null, 2)}\n`;
   return {
     'engine-protocol.json': outputOf('cargo', [
       'run',

@@ -37,7 +37,7 @@ function ensureKeys() {
   }
 }
 
-async function ready(server) {
+async function ready(/** @type {import('node:child_process').ChildProcess} */ server) {
   for (;;) {
     if (server.exitCode !== null) throw new ToolError('the server did not start', 'the lines above say why');
     const answer = await fetch(`${address}/ready`).catch(() => undefined);

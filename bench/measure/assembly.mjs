@@ -84,14 +84,20 @@ const columns = [
   { name: 'destination', type: 'string' },
 ];
 
-/** A boundary of so many tables, each with a filter by claim's side and a mask, as contracts have them. */
+/**
+ * A boundary of so many tables, each with a filter by claim's side and a mask, as contracts have them.
+ *
+ * @returns {import('../../packages/engine/dist/index.js').SessionTemplate}
+ */
 function templateOf(/** @type {number} */ tables, /** @type {any[]} */ settings) {
   const names = Array.from({ length: tables }, (_, index) => `t${index}`);
+  /** @type {import('../../packages/engine/dist/index.js').SessionTemplate['sources'][string]} */
   const source = {
     store: 'lake',
     path: 'flights-3m.parquet',
     format: { type: 'parquet' },
     columns: columns.map((column) => ({ ...column, nullable: true })),
+    partitions: [],
   };
   const shown = columns.map(({ name }) => ({
     name,
@@ -101,6 +107,8 @@ function templateOf(/** @type {number} */ tables, /** @type {any[]} */ settings)
     source: name,
     columns: shown,
     filters: [{ id: 'released', sql: "date < TIMESTAMP '2001-03-01'" }],
+    closed: false,
+    statistics: true,
   });
   return {
     boundary: `sha256:bench-${tables}`,

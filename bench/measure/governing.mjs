@@ -35,9 +35,11 @@ export async function governing(scale, rounds, raw, named) {
   try {
     const trade = await productOf(engine, 'examples/tpch/tpch.yaml', tpch);
     const flights = await productOf(engine, 'examples/flights/flights.yaml', data);
-    const queries = Object.entries(trade.boundary.queries).map(([name, { sql }]) => [name, sql]);
-    const asked = (/** @type {string[][]} */ all) =>
-      all.filter(([name]) => named === null || named.includes(name ?? ''));
+    const queries = Object.entries(trade.boundary.queries).map(
+      ([name, { sql }]) => /** @type {[string, string]} */ ([name, sql]),
+    );
+    const asked = (/** @type {[string, string][]} */ all) =>
+      all.filter(([name]) => named === null || named.includes(name));
     const reporting = { until: { type: 'date', value: '1997-01-01' } };
     const research = { released_until: { type: 'timestamp', value: '2001-05-01T00:00:00' } };
     console.error(`bench: ${queries.length} queries of TPC-H at scale ${scale} in four ways`);
@@ -66,6 +68,7 @@ async function productOf(/** @type {any} */ engine, /** @type {string} */ file, 
   const environment = await loadEnvironment(null);
   const bound = { ...environment, value: { ...environment.value, stores: { lake: { root: folder } } } };
   const [product] = await loadProducts([join(root, file)], bound, engine);
+  if (product === undefined) throw new Error(`${file} has no product`);
   return product;
 }
 
@@ -86,19 +89,28 @@ async function compare(
   /** @type {import('../peers/raw.mjs').Raw} */ raw,
   /** @type {any} */ product,
   /** @type {any} */ { wide, narrow, claims },
-  /** @type {string[][]} */ statements,
+  /** @type {[string, string][]} */ statements,
   /** @type {number} */ rounds,
 ) {
-  const open = describe(product, grantOf(product, wide.subject, wide.purpose));
-  const narrowed = describe(product, grantOf(product, narrow.subject, narrow.purpose));
+  const none = new Set();
+  const open = describe(product, grantOf(product, wide.subject, wide.purpose), none);
+  const narrowed = describe(product, grantOf(product, narrow.subject, narrow.purpose), none);
   const parquet = Object.entries(narrowed.sources).filter(([, { format }]) => format.type === 'parquet');
-  const files = Object.fromEntries(
-    parquet.map(([name, { store, path }]) => [name, join(narrowed.stores[store].root, path)]),
-  );
-  const views = Object.fromEntries(parquet.map(([name]) => [name, viewOf(narrowed.tables[name], name, claims)]));
+  const rootOf = (/** @type {string} */ name) => {
+    const store = narrowed.stores[name];
+    if (store?.kind !== 'local') throw new Error(`store ${name} is no folder`);
+    return store.root;
+  };
+  const files = Object.fromEntries(parquet.map(([name, { store, path }]) => [name, join(rootOf(store), path)]));
+  const tableOf = (/** @type {string} */ name) => {
+    const table = narrowed.tables[name];
+    if (table === undefined) throw new Error(`table ${name} is not granted`);
+    return table;
+  };
+  const views = Object.fromEntries(parquet.map(([name]) => [name, viewOf(tableOf(name), name, claims)]));
   // A question for a column that somebody is denied is one for nobody to compare.
   const denied = parquet.flatMap(([name, { columns }]) => {
-    const shown = new Set(narrowed.tables[name].columns.map(({ name: column }) => column));
+    const shown = new Set(tableOf(name).columns.map(({ name: column }) => column));
     return columns.map(({ name: column }) => column).filter((column) => !shown.has(column));
   });
   const measured = await raw.governing({
@@ -116,13 +128,20 @@ async function compare(
 }
 
 /** What somebody would write by hand instead of the policies. */
-function viewOf(/** @type {any} */ table, /** @type {string} */ name, /** @type {any} */ claims) {
+function viewOf(
+  /** @type {import('../../packages/engine/dist/index.js').SessionTemplate['tables'][string]} */ table,
+  /** @type {string} */ name,
+  /** @type {any} */ claims,
+) {
   const columns = table.columns.map(({ name: column, masks }) => {
     const masked = masks.reduce((sql, { sql: mask }) => mask.replaceAll(/\bvalue\b/g, sql), `"${column}"`);
     return masks.length === 0 ? masked : `${masked} AS "${column}"`;
   });
   const filters = table.filters.map(({ sql }) =>
-    sql.replaceAll(/\$claims\.(\w+)/g, (_, claim) => `${claims[claim].type} '${claims[claim].value}'`),
+    sql.replaceAll(
+      /\$claims\.(\w+)/g,
+      (_, /** @type {string} */ claim) => `${claims[claim].type} '${claims[claim].value}'`,
+    ),
   );
   const where = filters.length === 0 ? '' : ` WHERE ${filters.map((sql) => `(${sql})`).join(' AND ')}`;
   return `SELECT ${columns.join(', ')} FROM raw.${name}${where}`;

@@ -21,7 +21,7 @@ export async function latency(requests, raw) {
         warm: /** @type {number[]} */ ([]),
         fresh: /** @type {number[]} */ ([]),
       };
-      const sessions = [];
+      const sessions = /** @type {string[]} */ ([]);
       await ask(server, sql);
       for (let turn = 0; turn < turns; turn += 1) {
         for (let request = 0; request < requests / turns; request += 1) {
@@ -66,7 +66,7 @@ async function stepsOf(
   /** @type {Map<string, number[]>} */
   const steps = new Map();
   for (const session of sessions) {
-    const { outcome } = await server.evidence(session);
+    const { outcome } = /** @type {{ outcome: any }} */ (await server.evidence(session));
     for (const [step, value] of Object.entries({ ...outcome.steps, ...engineSteps(outcome.engine.timings) })) {
       steps.set(step, [...(steps.get(step) ?? []), Number(value)]);
     }

@@ -1,6 +1,7 @@
 // Questions about the flights, of the kinds that ClickBench asks of its one wide table: counts, distincts, tops, groups of
 // few and of many, text, time.
 
+/** @type {[string, string][]} */
 export const flightsStatements = [
   ['count', 'SELECT count(*) FROM flights'],
   ['count-where', 'SELECT count(*) FROM flights WHERE delay <> 0'],

@@ -43,12 +43,18 @@ const durable = await openLog({ folder: join(folder, 'evidence'), ambit: '0.1.0'
 let seq = 0;
 const off = {
   ...durable,
-  append: async () => ({ seq: seq++ }),
+  append: async () => /** @type {any} */ ({ seq: seq++ }),
   ensureBoundary: async () => {},
   ensureGrant: async () => {},
 };
 const keys = join(folder, 'keys.json');
-const subject = { tenant: 'mobility', principal: 'vera', kind: 'user', roles: ['auditor'], claims: {} };
+const subject = {
+  tenant: 'mobility',
+  principal: 'vera',
+  kind: /** @type {const} */ ('user'),
+  roles: ['auditor'],
+  claims: {},
+};
 const { token } = await createKey(keys, { ...subject, onBehalfOf: null, expires: null });
 const server = await startServer({
   products,
