@@ -9,6 +9,9 @@ export interface Places {
   close(): Promise<void>;
 }
 
+/** Made once: a megabyte each time would wait for the collector. */
+const ZEROS = Buffer.alloc(limits.roomBytes);
+
 /** What a disk says that has no room. */
 const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
@@ -20,11 +23,10 @@ const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 export function withRoom(file: Places): LogFile {
   let length = 0;
   let room = 0;
-  const grow = async (to: number): Promise<void> => {
-    const zeros = Buffer.alloc(Math.max(to - room, limits.roomBytes));
+  const grow = async (): Promise<void> => {
     try {
-      await file.write(zeros, room);
-      room += zeros.length;
+      await file.write(ZEROS, room);
+      room += ZEROS.length;
     } catch (error) {
       if (!FULL.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
       // What is to be written may fit alone.
@@ -34,7 +36,8 @@ export function withRoom(file: Places): LogFile {
   return {
     append: async (bytes) => {
       const end = length + bytes.length;
-      if (end > room) await grow(end);
+      // Longer ones have little to win.
+      if (end > room && bytes.length < ZEROS.length) await grow();
       await file.write(bytes, length);
       length = end;
       room = Math.max(room, length);
