@@ -306,6 +306,9 @@ async function receiptOf({ tail, catalog }: Opened, cosigning: Cosigning, sessio
   // What others saw too says more than what is newer, where it covers the records.
   const covers = cosigned !== null && leaves.every(({ index }) => index < cosigned.size);
   const { size, note } = covers ? cosigned : publisher.head();
+  if (leaves.some(({ index }) => index >= size)) {
+    throw new EvidenceUnavailable('this server has not the key that signs the log as it is now');
+  }
   return issueReceipt(session, leaves, { size, note, key: verifierKey(publisher.signer) }, publisher.node);
 }
 

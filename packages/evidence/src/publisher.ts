@@ -62,6 +62,11 @@ export class Publisher {
     this.#withheld = null;
   }
 
+  /** Whether there is a head that this process cannot sign. */
+  get withholds(): boolean {
+    return this.#withheld !== null;
+  }
+
   /** Shows the head as it is now, and no later one, until a key signs that this process has: the next is not its own to sign. */
   withhold(): void {
     this.#withheld ??= this.head();

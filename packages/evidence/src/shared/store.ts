@@ -225,10 +225,10 @@ export class SharedStore implements Store {
   /** Whether the log is this server's to sign: not where its key has handed over to one that comes after what is fetched. */
   async #signs(): Promise<boolean> {
     const { publisher } = this.#tail;
-    if (verifierKey(publisher.signer) === this.#key) return true;
+    if (!publisher.withholds) return true;
     await this.#prepareFor(this.#key);
     publisher.handOver();
-    return verifierKey(publisher.signer) === this.#key;
+    return !publisher.withholds;
   }
 
   /** Where the next records are gone for their age, before this server had them, goes on after them. */
