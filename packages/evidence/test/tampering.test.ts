@@ -71,6 +71,10 @@ const flip =
     await writeFile(path, bytes);
   };
 
+/** Zeros where a record was. */
+const zeros = (name: string, at: number): Case['change'] =>
+  lines(name, (found) => (found[at] = '\0'.repeat(found[at]?.length ?? 0)));
+
 /** A log of somebody else, of the same shape. */
 async function stranger(): Promise<string> {
   const folder = await freshFolder();
@@ -105,6 +109,16 @@ const cases: readonly Case[] = [
     name: 'a field of the last record',
     change: lines(last, (found) => found.push(say(found.pop(), { at: '2030-01-01T00:00:00.000000Z' }))),
     found: { kind: 'changed', segment: 3 },
+  },
+  {
+    name: 'zeros in the place of a record, as where nothing was written yet',
+    change: zeros(middle, 7),
+    found: () => ({ kind: 'missing', segment: 2 }),
+  },
+  {
+    name: 'zeros in the place of a record of the last segment',
+    change: zeros(last, 7),
+    found: { kind: 'cut', segment: 3 },
   },
   {
     name: 'a record that is taken out',
