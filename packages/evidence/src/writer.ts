@@ -66,9 +66,12 @@ export class Writer {
   between(step: () => Promise<void>): Promise<void> {
     return new Promise((done, failed) => {
       this.#steps.push(async () => {
+        // What was not tried has not failed: however often somebody asks, the log heals when it is time.
+        if (this.#failure !== null || this.#closed) {
+          failed(new EvidenceUnavailable(this.#failure ?? 'the log is closed'));
+          return;
+        }
         try {
-          if (this.#failure !== null || this.#closed)
-            throw new EvidenceUnavailable(this.#failure ?? 'the log is closed');
           await step();
           done();
         } catch (error) {

@@ -7,6 +7,7 @@ import { openLog } from '../src/log.ts';
 import { verifyReceipt } from '../src/receipt.ts';
 import { fetchLog } from '../src/shared/fetch.ts';
 import { verifyLog } from '../src/verify.ts';
+import { FaultyDisk } from './faulty-disk.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { startProxy } from './proxy.ts';
 import { sharedLog, until } from './shared-support.ts';
@@ -266,5 +267,27 @@ describe('the role of a server', () => {
     await fetchLog(reading, join(await freshFolder(), 'new'));
     const opening = openLog({ folder: await freshFolder(), key: shared.key, ambit: '0.1.0', shared: reading });
     await expect(opening).rejects.toThrow('the role lacks a right');
+  });
+
+  it('that a server could not keep for a moment heals, however much the others append meanwhile', async () => {
+    const shared = await sharedLog(postgres);
+    const files = new FaultyDisk();
+    const folder = await freshFolder();
+    const log = await openLog({ folder, key: shared.key, ambit: '0.1.0', shared: shared.options, files });
+    onTestFinished(() => log.close());
+    const others = await Promise.all(Array.from({ length: 2 }, () => shared.open()));
+    let ended = false;
+    const busy = others.map(async (other, name) => {
+      for (let at = 0; !ended; at += 1) await runSession(other.log, `other-${name}-${at}`);
+    });
+    files.fault = (step) => (step === 'append' ? 'EIO' : null);
+    await until(() => log.failure() !== null);
+    // It is told of each of their batches, and is not to try with each.
+    files.fault = () => null;
+    await until(() => log.failure() === null, 5_000);
+    await runSession(log, 'after');
+    ended = true;
+    await Promise.all(busy);
+    for (const { log: other } of others) await other.close();
   });
 });

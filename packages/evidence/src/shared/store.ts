@@ -57,6 +57,8 @@ export class SharedStore implements Store {
   readonly #strays = new Set<string>();
   /** Process runs that were away, and at how many looks in a row. */
   #missing: ReadonlyMap<string, number> = new Map();
+  /** Those that appended since the last look: whoever does lives, also if it is away whenever somebody looks. */
+  readonly #heard = new Set<string>();
 
   constructor(tail: Tail, database: Database, catalog: Catalog, { files, folder, key }: Place) {
     this.#tail = tail;
@@ -148,8 +150,8 @@ export class SharedStore implements Store {
   }
 
   async #takeTurn(): Promise<void> {
-    await this.#database.takeTurn();
     try {
+      await this.#database.takeTurn();
       await this.pull();
     } catch (error) {
       await this.#database.leaveTurn().catch(() => undefined);
@@ -208,6 +210,7 @@ export class SharedStore implements Store {
         const checked = check(batch, this.#tail, this.#tree, this.#key);
         if (checked.key !== this.#key) await this.#prepareFor(checked.key);
         await this.#keep(batch, checked);
+        this.#heard.add(batch.boot);
         for (const { record } of checked.located) {
           // Whoever asked for it was refused: what became durable by `write` does not come this way.
           if (record.type === 'session.intent' && record.boot === this.#tail.boot) this.#strays.add(record.session);
@@ -318,8 +321,10 @@ export class SharedStore implements Store {
    */
   async #fence(): Promise<void> {
     const missing = await this.#database.missing();
-    const seen = new Map(missing.map((boot) => [boot, (this.#missing.get(boot) ?? 0) + 1]));
+    const before = (boot: string): number => (this.#heard.has(boot) ? 0 : (this.#missing.get(boot) ?? 0));
+    const seen = new Map(missing.map((boot) => [boot, before(boot) + 1]));
     this.#missing = seen;
+    this.#heard.clear();
     const away = missing.filter((boot) => (seen.get(boot) ?? 0) >= limits.missedLooksMax);
     const lost = away.length === 0 ? [] : await this.#database.takeLost(away);
     if (lost.length === 0) return;
