@@ -276,9 +276,9 @@ describe('the role of a server', () => {
     const log = await openLog({ folder, key: shared.key, ambit: '0.1.0', shared: shared.options, files });
     onTestFinished(() => log.close());
     const others = await Promise.all(Array.from({ length: 2 }, () => shared.open()));
-    let ended = false;
+    const ended = new AbortController();
     const busy = others.map(async (other, name) => {
-      for (let at = 0; !ended; at += 1) await runSession(other.log, `other-${name}-${at}`);
+      for (let at = 0; !ended.signal.aborted; at += 1) await runSession(other.log, `other-${name}-${at}`);
     });
     files.fault = (step) => (step === 'append' ? 'EIO' : null);
     await until(() => log.failure() !== null);
@@ -286,7 +286,7 @@ describe('the role of a server', () => {
     files.fault = () => null;
     await until(() => log.failure() === null, 5_000);
     await runSession(log, 'after');
-    ended = true;
+    ended.abort();
     await Promise.all(busy);
     for (const { log: other } of others) await other.close();
   });
