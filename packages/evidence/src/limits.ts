@@ -30,7 +30,7 @@ export const limits = {
   healDelayMs: 250,
   /** Between two looks at the database of a shared log, where it did not call. */
   lookDelayMs: 1_000,
-  /** A server that is away at so many looks in a row is lost. */
+  /** A server that is away at so many looks in a row, and appended nothing between them, is lost. */
   missedLooksMax: 3,
   /** A server that others were faster than so often appends in turn. */
   overtakenMax: 3,
