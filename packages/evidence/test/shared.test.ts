@@ -268,8 +268,33 @@ describe('the role of a server', () => {
     const opening = openLog({ folder: await freshFolder(), key: shared.key, ambit: '0.1.0', shared: reading });
     await expect(opening).rejects.toThrow('the role lacks a right');
   });
+});
 
-  it('that a server could not keep for a moment heals, however much the others append meanwhile', async () => {
+describe('a server among others', () => {
+  it('takes no header that says more than the key of the log signed', async () => {
+    const shared = await sharedLog(postgres);
+    const { schema } = shared.options;
+    const proxy = await startProxy(postgres.port);
+    onTestFinished(() => proxy.close());
+    const { log } = await shared.open(undefined, proxy.port);
+    proxy.down = true;
+    proxy.cut();
+    // Its first batch is the last of the log, and begins a segment.
+    await shared.open();
+    const last = `FROM ${schema}.batches WHERE start = 0 ORDER BY segment DESC LIMIT 1`;
+    const [{ id, hex }] = (await postgres.query(`SELECT id, encode(bytes, 'hex') AS hex ${last}`)) as [
+      { id: string; hex: string },
+    ];
+    const text = Buffer.from(hex, 'hex').toString('utf8');
+    const more = text.replace(/("checkpoint":"[^"]*)"/, '$1— nobody AAAAAAAA\\n"');
+    expect(more).not.toBe(text);
+    const bytes = Buffer.from(more).toString('hex');
+    await postgres.query(`UPDATE ${schema}.batches SET bytes = decode('${bytes}', 'hex') WHERE id = '${id}'`);
+    proxy.down = false;
+    await until(() => log.failure()?.startsWith('evidence_damaged') === true);
+  });
+
+  it('heals after a moment in which it could not write its copy, however much the others append', async () => {
     const shared = await sharedLog(postgres);
     const files = new FaultyDisk();
     const folder = await freshFolder();
