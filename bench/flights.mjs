@@ -77,7 +77,8 @@ stores: { lake: { root: ${data} } }
 engine: { isolation: shared, workers: 1, threads: ${threads}, memory: 1GiB, spill: 2GiB }
 `;
 
-const auditor = {
+/** Somebody whom no filter and no mask narrows. */
+export const auditor = {
   tenant: 'mobility',
   principal: 'vera',
   kind: /** @type {const} */ ('user'),

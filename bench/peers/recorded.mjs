@@ -6,6 +6,7 @@ import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { root } from '../../tools/setup.mjs';
+import { auditor, data } from '../flights.mjs';
 
 const [mode, folder = ''] = process.argv.slice(2);
 const { engineBinary, startEngine } = await import('../../packages/engine/dist/index.js');
@@ -13,7 +14,6 @@ const { openLog } = await import('../../packages/evidence/dist/index.js');
 const { createKey, startServer } = await import('../../packages/server/dist/index.js');
 const { loadEnvironment, loadProducts } = await import('../../packages/session/dist/index.js');
 
-const data = join(root, 'node_modules/vega-datasets/data');
 mkdirSync(folder, { recursive: true });
 const environment = join(folder, 'environment.yaml');
 writeFileSync(
@@ -48,14 +48,7 @@ const off = {
   ensureGrant: async () => {},
 };
 const keys = join(folder, 'keys.json');
-const subject = {
-  tenant: 'mobility',
-  principal: 'vera',
-  kind: /** @type {const} */ ('user'),
-  roles: ['auditor'],
-  claims: {},
-};
-const { token } = await createKey(keys, { ...subject, onBehalfOf: null, expires: null });
+const { token } = await createKey(keys, auditor);
 const server = await startServer({
   products,
   engine,
